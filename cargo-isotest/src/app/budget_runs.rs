@@ -5,7 +5,6 @@ use crate::app::budgets::record::{Wanted, Which};
 use crate::app::budgets::{self, BudgetError};
 use crate::app::history::History;
 use crate::app::run::{Chosen, Run, end_of};
-use crate::app::setups;
 use crate::budget::{Metric, grain};
 use crate::cli::{BudgetsAction, BudgetsArgs, BudgetsMetric};
 use crate::error::Error;
@@ -13,10 +12,10 @@ use crate::exit::{End, Exit};
 use crate::harness::libtest::WholeBinary;
 use crate::harness::together;
 use crate::report::OutputError;
+use crate::schedule::Finished;
 use crate::schedule::needs::Needs;
 use crate::schedule::setup;
 use crate::schedule::summary::{Selection, Summary};
-use crate::schedule::{Finished, Schedule};
 use crate::select::Selected;
 use crate::settings::{Setting, TestSettings};
 use crate::testcase::TestCase;
@@ -165,31 +164,16 @@ impl Run<'_> {
             Arc::new(test)
         };
         let of_each: Vec<_> = self.of_each(&units)?.into_iter().map(limited).collect();
-        let scripts = self.setups().scripts(&of_each)?;
-        let of_each = setups::shown(&of_each, &scripts);
-        let tests = units.iter().map(|unit| &unit.tests()[0]).zip(&of_each);
-        let shown = self.session.for_tests(self.sandboxes, self.invocation, tests)?;
+        let prepared = self.setups().prepare(&units, &of_each)?;
         let mut notes = Notes::default();
         let selection = Selection { selected: units.len(), ignored: 0, filtered_out: 0 };
-        let set_up = setup::execute(&scripts, self.workers, &mut notes);
+        let set_up = setup::execute(&prepared.scripts, self.workers, &mut notes);
         if let Some(cancelled) = set_up.cancelled {
             let summary = Summary { cancelled: Some(cancelled), ..Summary::new(selection) };
             return end_of(Finished { summary, unwritten: None }, None).map(Tried::Interrupted);
         }
-        let variables = setups::variables(&of_each, &scripts, &set_up);
-        let needs = Needs::default();
-        let schedule = Schedule {
-            needs: &needs,
-            variables: &variables,
-            units: &units,
-            of_each: &of_each,
-            shown: &shown,
-            wish: None,
-            execution: &self.settings.execution,
-            stress: None,
-            sandboxes: self.sandboxes,
-            evidence: None,
-        };
+        let (needs, variables) = (Needs::default(), prepared.variables(&set_up));
+        let schedule = prepared.schedule(&needs, &variables, &self.settings.execution, self.sandboxes);
         let finished = schedule.execute(self.workers, selection, &mut notes);
         if let end @ End::Interrupted(_) = end_of(finished, None)? {
             return Ok(Tried::Interrupted(end));

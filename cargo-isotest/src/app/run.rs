@@ -7,7 +7,7 @@ use crate::app::budgets::peaks::Notes;
 use crate::app::history::{History, Recorder};
 use crate::app::list;
 use crate::app::session::Session;
-use crate::app::setups::{self, Setups};
+use crate::app::setups::Setups;
 use crate::app::warning::{Warning, warn};
 use crate::cargo::build::Workspace;
 use crate::cargo::page_cache;
@@ -21,7 +21,7 @@ use crate::history::Past;
 use crate::invocation::Invocation;
 use crate::registry::{Listener, Registry};
 use crate::report::{Again, OutputError, Redaction, ReportSettings, Reporters};
-use crate::sandboxes::{ForTests, Sandboxes};
+use crate::sandboxes::Sandboxes;
 use crate::schedule::admission;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::listing::{self, Listed};
@@ -288,13 +288,11 @@ impl Run<'_> {
         let whole = those_of(&binaries, whole);
         let mut units = together::units(&selected.tests, self.settings.execution.process);
         let shuffle_seed = self.put_in_order(&mut units, &history.past)?;
-        let of_each = self.of_each(&units)?;
-        let scripts = self.setups().scripts(&of_each)?;
-        let of_each = setups::shown(&of_each, &scripts);
-        let found = self.for_tests(&units, &of_each)?;
+        let prepared = self.setups().prepare(&units, &self.of_each(&units)?)?;
+        let shared = self.overrides_of_shared(&units)?;
         // Reports are opened only after all checks, so that an error does not overwrite the report of an earlier run.
         let mut reporters = self.reporters()?;
-        let isolation = self.isolation(selected, [found.remarks.clone(), remarks].concat());
+        let isolation = self.isolation(selected, [prepared.shown.remarks.clone(), shared, remarks].concat());
         let started = reporters.event(&Event::RunStarted {
             isolation: &isolation,
             binaries: &binaries,
@@ -305,30 +303,25 @@ impl Run<'_> {
             doctests_not_run: &self.session.build.untested_documentation,
             whole_binaries: &whole,
             shard,
-            sharing: &found.sharing,
+            sharing: &prepared.shown.sharing,
         });
         started.map_err(OutputError::Stream)?;
         let execution = self.execution();
-        let set_up = setup::execute(&scripts, self.workers, &mut reporters);
+        let set_up = setup::execute(&prepared.scripts, self.workers, &mut reporters);
         if set_up.has_ended_the_run() {
             return end_of(without_tests(set_up, counted(selected), &mut reporters), reporters.lost());
         }
         self.expect(&units);
-        let variables = setups::variables(&of_each, &scripts, &set_up);
-        let expected = self.expected(&units, &of_each, &history.past);
-        let needs = self.needs(&of_each).in_sandboxes(&found.templates).with_memory(&expected);
+        let variables = prepared.variables(&set_up);
+        let expected = self.expected(&units, &prepared.of_each, &history.past);
+        let needs = self.needs(&prepared.of_each);
+        let needs = needs.in_sandboxes(&prepared.shown.templates).with_memory(&expected);
         let evidence = self.evidence();
         let schedule = Schedule {
-            needs: &needs,
-            variables: &variables,
-            units: &units,
-            of_each: &of_each,
-            shown: &found,
             wish: selected.is_of_harness.then_some(&self.settings.selection),
-            execution: &execution,
             stress: self.settings.course.stress(),
-            sandboxes: self.sandboxes,
             evidence: evidence.as_ref(),
+            ..prepared.schedule(&needs, &variables, &execution, self.sandboxes)
         };
         let mut recorder = Recorder::before(&mut reporters);
         let finished = schedule.execute(self.workers, counted(selected), &mut recorder);
@@ -360,19 +353,17 @@ impl Run<'_> {
         Ok(units.iter().zip(of_tests).map(own).collect())
     }
 
-    /// Finds the template for each unit. Adds a remark if overrides do not hold for tests that share a process.
-    fn for_tests(&self, units: &[Unit<'_>], of_each: &[Arc<TestSettings>]) -> Result<ForTests, Error> {
-        let tests = units.iter().map(|unit| &unit.tests()[0]).zip(of_each);
-        let mut found = self.session.for_tests(self.sandboxes, self.invocation, tests)?;
+    /// Returns the remark on overrides that do not hold for tests that share a process.
+    fn overrides_of_shared(&self, units: &[Unit<'_>]) -> Result<Vec<String>, Error> {
         let sharing = units.iter().filter(|unit| !unit.is_one_test()).flat_map(|unit| unit.tests());
         let own = self.settings.for_tests(sharing)?;
         let left_out = own.iter().filter(|own| ***own != self.settings.test).count();
-        found.remarks.extend((left_out > 0).then(|| {
+        let remark = (left_out > 0).then(|| {
             format!(
                 "overrides hold for none of the tests that share a process, and would for {left_out} of these"
             )
-        }));
-        Ok(found)
+        });
+        Ok(remark.into_iter().collect())
     }
 
     /// Returns the capabilities in force, with remarks on the run.

@@ -2,13 +2,15 @@
 
 use crate::app::session::Session;
 use crate::error::{Error, HostError};
+use crate::harness::together::Unit;
 use crate::invocation::Invocation;
 use crate::sandboxes::setup_place::OfScript;
 use crate::sandboxes::{ForTests, Sandboxes};
-use crate::schedule::OUTPUT_BYTES;
+use crate::schedule::needs::Needs;
 use crate::schedule::setup::{self, DIRECTORY, Script, SetUp, VARIABLES, Variables};
 use crate::schedule::slot_environment;
-use crate::settings::{Bind, Setting, SetupScript, TestSettings};
+use crate::schedule::{OUTPUT_BYTES, Schedule};
+use crate::settings::{Bind, Execution, Setting, SetupScript, TestSettings};
 use crate::testcase::{TestBinary, TestCase};
 use isotest_core::plan::{SandboxPlan, Workload};
 use std::collections::HashMap;
@@ -18,6 +20,47 @@ use std::sync::Arc;
 
 /// Binary id under which scripts are reported.
 const ID: &str = "@setup-script";
+
+/// Units to execute, with the setup scripts that they need.
+#[derive(Debug)]
+pub(super) struct Prepared<'run> {
+    units: &'run [Unit<'run>],
+    /// Settings of each unit, with the output of its scripts.
+    pub(super) of_each: Vec<Arc<TestSettings>>,
+    /// Scripts in the order in which they are executed.
+    pub(super) scripts: Vec<Script>,
+    /// Template of each unit.
+    pub(super) shown: ForTests,
+}
+
+impl Prepared<'_> {
+    /// Returns the variables that the scripts of each unit set; later scripts take precedence.
+    pub(super) fn variables(&self, set_up: &SetUp) -> Vec<Variables> {
+        self.of_each.iter().map(|own| variables_of(own, &self.scripts, set_up)).collect()
+    }
+
+    /// Returns the schedule of the units, each of which is executed once and leaves no evidence.
+    pub(super) fn schedule<'a>(
+        &'a self,
+        needs: &'a Needs,
+        variables: &'a [Variables],
+        execution: &'a Execution,
+        sandboxes: &'a Sandboxes,
+    ) -> Schedule<'a> {
+        Schedule {
+            units: self.units,
+            of_each: &self.of_each,
+            shown: &self.shown,
+            needs,
+            variables,
+            wish: None,
+            execution,
+            stress: None,
+            sandboxes,
+            evidence: None,
+        }
+    }
+}
 
 /// Context of the setup scripts of a run.
 #[derive(Debug, Clone, Copy)]
@@ -31,11 +74,24 @@ pub(super) struct Setups<'run> {
 }
 
 impl Setups<'_> {
-    /// Prepares the scripts that some tests need, in the order in which they are executed.
+    /// Prepares units with these settings, and the scripts that they need.
     ///
     /// # Errors
     /// When there is no directory for the scripts' output, or no sandbox.
-    pub(super) fn scripts(self, of_each: &[Arc<TestSettings>]) -> Result<Vec<Script>, Error> {
+    pub(super) fn prepare<'a>(
+        self,
+        units: &'a [Unit<'a>],
+        of_each: &[Arc<TestSettings>],
+    ) -> Result<Prepared<'a>, Error> {
+        let scripts = self.scripts(of_each)?;
+        let of_each = shown(of_each, &scripts);
+        let tests = units.iter().map(|unit| &unit.tests()[0]).zip(&of_each);
+        let shown = self.session.for_tests(self.sandboxes, self.invocation, tests)?;
+        Ok(Prepared { units, of_each, scripts, shown })
+    }
+
+    /// Prepares the scripts that some tests need, in the order in which they are executed.
+    fn scripts(self, of_each: &[Arc<TestSettings>]) -> Result<Vec<Script>, Error> {
         let mut needed: Vec<&Setting<Arc<SetupScript>>> = Vec::new();
         for setup in of_each.iter().flat_map(|own| &own.setups) {
             if needed.iter().all(|other| other.value.number != setup.value.number) {
@@ -108,7 +164,7 @@ impl Setups<'_> {
 }
 
 /// Shows tests the output of their scripts. Tests that shared their settings still do.
-pub(super) fn shown(of_each: &[Arc<TestSettings>], scripts: &[Script]) -> Vec<Arc<TestSettings>> {
+fn shown(of_each: &[Arc<TestSettings>], scripts: &[Script]) -> Vec<Arc<TestSettings>> {
     let mut known: HashMap<*const TestSettings, Arc<TestSettings>> = HashMap::new();
     let seen = |own: &Arc<TestSettings>| {
         if own.setups.is_empty() {
@@ -129,19 +185,15 @@ pub(super) fn shown(of_each: &[Arc<TestSettings>], scripts: &[Script]) -> Vec<Ar
     of_each.iter().map(seen).collect()
 }
 
-/// Returns the variables that the scripts of each test set; later scripts take precedence.
-pub(super) fn variables(of_each: &[Arc<TestSettings>], scripts: &[Script], set_up: &SetUp) -> Vec<Variables> {
-    let of_test = |own: &Arc<TestSettings>| {
-        let mut variables = Variables::new();
-        for script in own.setups.iter().filter_map(|setup| script(scripts, &setup.value.name)) {
-            setup::set(&mut variables, OsStr::new(DIRECTORY), script.place.directory.as_os_str());
-            for (name, value) in set_up.variables.get(&script.title.name).into_iter().flatten() {
-                setup::set(&mut variables, name, value);
-            }
+fn variables_of(own: &TestSettings, scripts: &[Script], set_up: &SetUp) -> Variables {
+    let mut variables = Variables::new();
+    for script in own.setups.iter().filter_map(|setup| script(scripts, &setup.value.name)) {
+        setup::set(&mut variables, OsStr::new(DIRECTORY), script.place.directory.as_os_str());
+        for (name, value) in set_up.variables.get(&script.title.name).into_iter().flatten() {
+            setup::set(&mut variables, name, value);
         }
-        variables
-    };
-    of_each.iter().map(of_test).collect()
+    }
+    variables
 }
 
 fn script<'a>(scripts: &'a [Script], name: &str) -> Option<&'a Script> {

@@ -1,7 +1,7 @@
 //! `shell`: opens an interactive shell in the sandbox of a test or a command.
 
 use crate::app::exec;
-use crate::app::session::{CommandSession, Session};
+use crate::app::session::CommandSession;
 use crate::app::single;
 use crate::error::Error;
 use crate::exit::End;
@@ -9,7 +9,7 @@ use crate::invocation::Invocation;
 use crate::report;
 use crate::settings::{Command, Said};
 use isotest_core::explain::quoted;
-use isotest_core::plan::{SandboxPlan, Workload};
+use isotest_core::plan::Workload;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -19,19 +19,12 @@ use std::path::{Path, PathBuf};
 /// When the shell cannot be executed.
 pub(crate) fn execute(of_test: bool, said: Said, invocation: &Invocation) -> Result<End, Error> {
     if of_test {
-        let session = Session::of_tests(said, invocation)?;
-        let settings = &session.settings;
-        let record = session.with(invocation, |sandboxes| {
-            let test = single::test(&session, sandboxes)?;
-            let (SandboxPlan { workload, .. }, template, settings) =
-                single::plan(&test, &session, sandboxes, invocation)?;
-            let settings = &settings;
+        single::interactive(said, invocation, |test, workload| {
             let command = line(&workload);
-            let whose = format!("in the sandbox of {}, which would execute", report::title(&test));
-            exec::say(settings, &report::before_shell(&whose, Some(&command.to_string_lossy())));
-            exec::interactive(with_history(workload, invocation, &command), &template, settings, sandboxes)
-        })?;
-        exec::end(&record, settings)
+            let whose = format!("in the sandbox of {}, which would execute", report::title(test));
+            let text = report::before_shell(&whose, Some(&command.to_string_lossy()));
+            (text, with_history(workload, invocation, &command))
+        })
     } else {
         let session = CommandSession::open(said, invocation)?;
         let settings = &session.settings;

@@ -1,9 +1,11 @@
 //! Single test that was named: finds it among all tests, and plans its execution.
 
+use crate::app::exec;
 use crate::app::session::Session;
 use crate::app::warning::{Warning, warn};
 use crate::cli::RunIgnored;
 use crate::error::Error;
+use crate::exit::End;
 use crate::invocation::Invocation;
 use crate::report;
 use crate::sandboxes::roots;
@@ -13,9 +15,9 @@ use crate::schedule::listing::{self, Listed};
 use crate::schedule::queue::Nth;
 use crate::schedule::slot_environment;
 use crate::select::{Selection, SelectionError};
-use crate::settings::{Settings, TestSettings};
+use crate::settings::{Said, Settings, TestSettings};
 use crate::testcase::TestCase;
-use isotest_core::plan::{SandboxPlan, Template};
+use isotest_core::plan::{SandboxPlan, Template, Workload};
 use std::sync::Arc;
 
 /// Asks the test binaries for their tests and returns the one whose name was given, whole or in part.
@@ -66,6 +68,28 @@ pub(crate) fn plan(
     roots::complete(&mut plan.workload.environment, images.first().unwrap_or(&image));
     let template = templates.into_iter().next().unwrap_or(asked_in);
     Ok((plan, template, settings))
+}
+
+/// Executes another workload in the sandbox of the test that was named, attended by the caller. `instead` makes it of the
+/// test's own, with the text before it.
+///
+/// # Errors
+/// When there is not exactly one such test, or the workload cannot be executed.
+pub(crate) fn interactive(
+    said: Said,
+    invocation: &Invocation,
+    instead: impl Fn(&TestCase, Workload) -> (String, Workload),
+) -> Result<End, Error> {
+    let session = Session::of_tests(said, invocation)?;
+    let (record, settings) = session.with(invocation, |sandboxes| {
+        let test = test(&session, sandboxes)?;
+        let (SandboxPlan { workload, .. }, template, settings) =
+            plan(&test, &session, sandboxes, invocation)?;
+        let (said_before, workload) = instead(&test, workload);
+        exec::say(&settings, &said_before);
+        Ok((exec::interactive(workload, &template, &settings, sandboxes)?, settings))
+    })?;
+    exec::end(&record, &settings)
 }
 
 fn choose(mut tests: Vec<TestCase>, filters: &[String], filtered: usize) -> Result<TestCase, SelectionError> {

@@ -3,6 +3,7 @@
 use crate::call::isotest;
 use crate::project::Project;
 use crate::terminal::Terminal;
+use std::fs;
 
 const ONE: [&str; 4] = ["--test", "parser", "--exact", "accepts_empty_input"];
 
@@ -35,6 +36,19 @@ fn a_debugger_has_the_terminal_and_all_the_time() {
     terminal.wait_for("status 0");
     assert_eq!(terminal.settings(), before);
     running.end();
+}
+
+#[test]
+fn what_a_tool_leaves_running_fails_a_test_whose_own_settings_say_so() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("isotest.toml");
+    let tool = r#"sh -c 'sleep 600 > /dev/null 2>&1 & exec "$@"' sh"#;
+    let own = "[[profile.default.overrides]]\nfilter = 'test(=accepts_empty_input)'\nfail-on-leak = true\n";
+    for (text, code) in [("", 0), (own, 100)] {
+        fs::write(&file, text).unwrap();
+        let call = isotest(&Project::fixture("tour")).arguments(ONE).arguments(["--tracer", tool]);
+        call.arguments(["--config-file", file.to_str().unwrap()]).run().with_code(code);
+    }
 }
 
 #[test]
