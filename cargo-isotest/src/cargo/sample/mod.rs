@@ -4,6 +4,8 @@
 //! The package is never compiled. A script in place of rustc writes down the environment that cargo gave it, in which `[env]`
 //! is what it is for tests, and cargo then says by which runner it would execute the result.
 
+mod files;
+mod library;
 mod said;
 
 pub(crate) use said::Variables;
@@ -14,13 +16,14 @@ use crate::cargo::output_directories::Place;
 use crate::cli::CargoArgs;
 use crate::invocation::Invocation;
 use cargo_metadata::camino::Utf8PathBuf;
+use files::renew;
+use library::{Call, Libraries};
 use nix::unistd::getpid;
-use said::NAME;
+use said::{NAME, Record};
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Settings of tests in cargo's configuration, by target triple; `None` for the host, whose output has no
@@ -38,6 +41,11 @@ pub(crate) struct Given {
     /// Directory of the standard library.
     pub(crate) library: PathBuf,
 }
+
+/// Records of the script, by target triple.
+type Records = HashMap<Option<String>, Record>;
+
+type Invalid = Box<dyn std::error::Error + Send + Sync>;
 
 /// Kind of the sample's target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,12 +162,26 @@ impl<'a> Sample<'a> {
         // The file is missing if cargo did not start the script.
         let _ = fs::remove_file(&record);
         let said = said?;
-        let configured = recorded.map_err(Into::into).and_then(|recorded| self.configured(&said, &recorded));
-        configured.map_err(|source| CargoError::Answer {
-            program: self.cargo.into(),
-            stage: Stage::Metadata,
-            source,
-        })
+        let invalid =
+            |source| CargoError::Answer { program: self.cargo.into(), stage: Stage::Metadata, source };
+        let records = recorded.map_err(Into::into).and_then(|recorded| self.records(&recorded));
+        let records = self.with_libraries(records.map_err(invalid)?)?;
+        self.configured(&said, records).map_err(invalid)
+    }
+
+    /// Adds the directory of the standard library to each record.
+    fn with_libraries(
+        &self,
+        records: Records,
+    ) -> Result<HashMap<Option<String>, (PathBuf, Record)>, CargoError> {
+        let mut libraries = Libraries::read(self.directory.as_std_path());
+        let mut complete = HashMap::new();
+        for (triple, record) in records {
+            let library = libraries.of(Call { words: &record.words, environment: &record.environment })?;
+            complete.insert(triple, (library, record));
+        }
+        libraries.keep();
+        Ok(complete)
     }
 
     fn said(&self, record: &Utf8PathBuf) -> Result<String, CargoError> {
@@ -210,29 +232,38 @@ impl<'a> Sample<'a> {
         renew(&place("rustc"), include_str!("rustc.sh"), 0o755)
     }
 
+    /// Returns the target triple of one of the sample's executables.
+    fn triple(&self, executable: &str) -> Result<Option<String>, Invalid> {
+        let target = self.target();
+        let place = Place::within(executable.into(), &target, &target);
+        place
+            .map(|place| place.triple)
+            .ok_or_else(|| format!("`{executable}` is in no directory of executables").into())
+    }
+
+    /// Parses the records of the script, by target triple.
+    fn records(&self, recorded: &[u8]) -> Result<Records, Invalid> {
+        let records = said::records(recorded).ok_or("the record of cargo's environment is cut off")?;
+        let of_triple = |record: Record| {
+            let directory = record.directory().ok_or("the record of cargo's environment has no directory")?;
+            Ok((self.triple(&format!("{directory}/{NAME}"))?, record))
+        };
+        records.into_iter().map(of_triple).collect()
+    }
+
     fn configured(
         &self,
         said: &str,
-        recorded: &[u8],
-    ) -> Result<Configured, Box<dyn std::error::Error + Send + Sync>> {
-        let target = self.target();
-        let of_whom = |executable: &str| {
-            Place::within(executable.into(), &target, &target)
-                .map(|place| place.triple)
-                .ok_or_else(|| format!("`{executable}` is in no directory of executables"))
-        };
-        let mut records = HashMap::new();
-        for record in said::records(recorded).ok_or("the record of cargo's environment is cut off")? {
-            let triple = of_whom(&format!("{}/{NAME}", record.directory))?;
-            records.insert(triple, (record.library, self.of_tests(record.environment)));
-        }
+        mut records: HashMap<Option<String>, (PathBuf, Record)>,
+    ) -> Result<Configured, Invalid> {
         let mut configured = Configured::default();
-        for (runner, executable) in said::executables(said, &target, |path| Path::new(path).is_file()) {
-            let triple = of_whom(&executable)?;
-            let Some((library, environment)) = records.remove(&triple) else {
+        for (runner, executable) in said::executables(said, &self.target(), |path| Path::new(path).is_file())
+        {
+            let triple = self.triple(&executable)?;
+            let Some((library, Record { environment, .. })) = records.remove(&triple) else {
                 return Err(format!("there is no record of the environment of `{executable}`").into());
             };
-            configured.0.insert(triple, Given { runner, environment, library });
+            configured.0.insert(triple, Given { runner, environment: self.of_tests(environment), library });
         }
         if configured.0.is_empty() {
             return Err("it does not say how it would execute a test".into());
@@ -255,17 +286,6 @@ impl<'a> Sample<'a> {
         }
         environment
     }
-}
-
-/// Writes a file unless its content is `text` already. A process that executes the file keeps the old one.
-fn renew(path: &Path, text: &str, mode: u32) -> io::Result<()> {
-    if fs::read(path).is_ok_and(|present| present == text.as_bytes()) {
-        return Ok(());
-    }
-    let new = path.with_extension(format!("new.{}", getpid()));
-    fs::write(&new, text)?;
-    fs::set_permissions(&new, Permissions::from_mode(mode))?;
-    fs::rename(&new, path)
 }
 
 #[cfg(test)]

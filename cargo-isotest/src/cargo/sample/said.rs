@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 
 /// Name of the package and of its target.
 pub(super) const NAME: &str = "isotest_sample";
@@ -14,12 +13,18 @@ pub(crate) type Variables = BTreeMap<OsString, OsString>;
 /// Record of the script in place of rustc.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Record {
-    /// Directory of the executable.
-    pub(super) directory: String,
-    /// Directory of the standard library.
-    pub(super) library: PathBuf,
+    /// Compiler, and its arguments.
+    pub(super) words: Vec<OsString>,
     /// Environment of the script.
     pub(super) environment: Variables,
+}
+
+impl Record {
+    /// Returns the directory of the executable.
+    pub(super) fn directory(&self) -> Option<&str> {
+        let place = self.words.iter().position(|word| word == "--out-dir")?;
+        self.words.get(place + 1)?.to_str()
+    }
 }
 
 /// Parses the records of the script; `None` if the last one has no end.
@@ -28,8 +33,9 @@ pub(super) fn records(bytes: &[u8]) -> Option<Vec<Record>> {
     let mut items = bytes.split(|&byte| byte == 0).peekable();
     // The last byte ends an item, after which there is an empty one.
     while items.peek().is_some_and(|item| !item.is_empty()) {
-        let directory = std::str::from_utf8(items.next()?).ok()?.to_owned();
-        let library = PathBuf::from(OsStr::from_bytes(items.next()?));
+        let number: usize = std::str::from_utf8(items.next()?).ok()?.parse().ok()?;
+        let words = (0..number).map(|_| Some(OsStr::from_bytes(items.next()?).into()));
+        let words = words.collect::<Option<_>>()?;
         let mut environment = Variables::new();
         loop {
             let item = items.next()?;
@@ -41,7 +47,7 @@ pub(super) fn records(bytes: &[u8]) -> Option<Vec<Record>> {
                 environment.insert(OsStr::from_bytes(name).into(), OsStr::from_bytes(value).into());
             }
         }
-        records.push(Record { directory, library, environment });
+        records.push(Record { words, environment });
     }
     Some(records)
 }
@@ -132,12 +138,13 @@ mod tests {
     #[test]
     fn a_record_ends_with_an_empty_item() {
         let record = Record {
-            directory: "/t".into(),
-            library: "/l".into(),
+            words: words(&["rustc", "", "--out-dir", "/t"]),
             environment: [("A".into(), "b=c\nd".into()), ("E".into(), "".into())].into(),
         };
-        assert_eq!(records(b"/t\0/l\0A=b=c\nd\0E=\0\0"), Some(vec![record]));
+        assert_eq!(record.directory(), Some("/t"));
+        assert_eq!(records(b"4\0rustc\0\0--out-dir\0/t\0A=b=c\nd\0E=\0\0"), Some(vec![record]));
         assert_eq!(records(b""), Some(Vec::new()));
-        assert_eq!(records(b"/t\0/l\0A=b"), None);
+        assert_eq!(records(b"2\0rustc\0-O\0A=b"), None);
+        assert_eq!(records(b"3\0rustc\0-O\0"), None);
     }
 }
