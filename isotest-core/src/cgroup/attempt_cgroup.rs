@@ -15,7 +15,7 @@ use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -88,28 +88,25 @@ impl AttemptCgroup {
         &self.name
     }
 
-    /// Returns what a process needs to be born in the cgroup (a version 2 directory) and to enter it (version 1
-    /// `tasks` files).
+    /// Returns the version 2 directory in which a process can be born, if there is one.
+    pub(crate) fn birthplace(&self) -> Option<BorrowedFd<'_>> {
+        let place = self.places.iter().find(|place| place.version.interface().takes_births())?;
+        Some(place.innermost().as_fd())
+    }
+
+    /// Returns the version 1 `tasks` files, by which a process enters the cgroup.
     ///
     /// # Errors
     /// When a file cannot be opened.
-    pub(crate) fn entrances(&self) -> io::Result<(Option<OwnedFd>, Vec<OwnedFd>)> {
-        let mut directory = None;
-        let mut tasks = Vec::new();
-        for place in &self.places {
-            let inner = place.inner.as_ref().unwrap_or(&place.outer);
-            if place.version.interface().takes_births() {
-                directory = Some(inner.try_clone()?.into());
-            } else {
-                tasks.push(openat(
-                    inner,
-                    place.version.entrance(),
-                    OFlag::O_WRONLY | OFlag::O_CLOEXEC,
-                    Mode::empty(),
-                )?);
-            }
-        }
-        Ok((directory, tasks))
+    pub(crate) fn entrances(&self) -> io::Result<Vec<OwnedFd>> {
+        let entered = self.places.iter().filter(|place| !place.version.interface().takes_births());
+        let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+        entered
+            .map(|place| {
+                let (directory, file) = (place.innermost(), place.version.entrance());
+                Ok(openat(directory, file, flags, Mode::empty())?)
+            })
+            .collect()
     }
 
     /// Reads every figure of the attempt. Call it when the attempt's last process has ended.
@@ -217,6 +214,11 @@ impl Place {
         }
         self.set = written;
         Ok(())
+    }
+
+    /// Returns the directory where the workload lives.
+    fn innermost(&self) -> &File {
+        self.inner.as_ref().unwrap_or(&self.outer)
     }
 
     fn directory(&self, setting: &Setting) -> &File {

@@ -10,7 +10,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -79,7 +79,7 @@ struct Directory {
 }
 
 /// Descriptors that a workload needs to be born in cgroups of version 2, and to enter those of version 1.
-pub(crate) type Entrances = (Option<OwnedFd>, Vec<OwnedFd>);
+pub(crate) type Entrances<'cell> = (Option<BorrowedFd<'cell>>, Vec<BorrowedFd<'cell>>);
 
 impl Cell {
     /// Computes the greatest number of descriptors that a cell in so many hierarchies has open. A file of [`STATE`]
@@ -99,19 +99,16 @@ impl Cell {
     }
 
     /// Returns descriptors to which the zygote writes `0`, to move into the cell with all that it will start.
-    ///
-    /// # Errors
-    /// When a descriptor cannot be had.
-    pub(crate) fn for_zygote(&self) -> io::Result<Vec<OwnedFd>> {
-        tasks_of(self.idle.iter().filter(|directory| !directory.freezes))
+    pub(crate) fn for_zygote(&self) -> Vec<BorrowedFd<'_>> {
+        tasks_of(self.idle.iter().filter(|directory| !directory.freezes)).collect()
     }
 
     /// Returns what a workload needs besides its own cgroup; `has_leaf` says whether it has one.
     ///
     /// # Errors
-    /// When a directory cannot be made or a descriptor cannot be had.
-    pub(crate) fn for_workload(&self, has_leaf: bool) -> io::Result<Entrances> {
-        let mut tasks = tasks_of(self.idle.iter().filter(|directory| directory.freezes))?;
+    /// When a directory cannot be made.
+    pub(crate) fn for_workload(&self, has_leaf: bool) -> io::Result<Entrances<'_>> {
+        let mut tasks: Vec<_> = tasks_of(self.idle.iter().filter(|directory| directory.freezes)).collect();
         if has_leaf {
             return Ok((None, tasks));
         }
@@ -121,15 +118,16 @@ impl Cell {
             let made = make_all(&self.name, &self.measured)?;
             self.unmeasured.get_or_init(|| made)
         };
-        tasks.extend(tasks_of(directories.iter())?);
+        tasks.extend(tasks_of(directories.iter()));
         let born_in = directories.iter().find(|directory| directory.version == Version::V2);
-        let born = born_in.map(|directory| directory.handle.try_clone()).transpose()?;
-        Ok((born.map(OwnedFd::from), tasks))
+        Ok((born_in.map(|directory| directory.handle.as_fd()), tasks))
     }
 
-    /// Returns whether every directory of the cell looks as it was made.
-    pub(crate) fn is_untouched(&self) -> bool {
-        self.directories().all(Directory::is_untouched)
+    /// Returns whether every directory of the cell that a workload would be in looks as it was made; `has_leaf` says
+    /// whether it has a cgroup of its own.
+    pub(crate) fn is_untouched(&self, has_leaf: bool) -> bool {
+        let unmeasured = self.unmeasured.get().into_iter().flatten().filter(|_| !has_leaf);
+        self.idle.iter().chain(unmeasured).all(Directory::is_untouched)
     }
 
     /// Thaws the cell, so that frozen processes can die.
@@ -202,8 +200,8 @@ fn make_all(name: &str, sites: &[Site]) -> io::Result<Vec<Directory>> {
     Ok(made)
 }
 
-fn tasks_of<'a>(directories: impl Iterator<Item = &'a Directory>) -> io::Result<Vec<OwnedFd>> {
-    directories.filter_map(|directory| directory.tasks.as_ref()).map(OwnedFd::try_clone).collect()
+fn tasks_of<'a>(directories: impl Iterator<Item = &'a Directory>) -> impl Iterator<Item = BorrowedFd<'a>> {
+    directories.filter_map(|directory| directory.tasks.as_ref()).map(AsFd::as_fd)
 }
 
 /// Gives a new directory what it needs of its parent to hold processes.

@@ -127,9 +127,9 @@ fn read_memory(files: AttemptFiles<'_>, limits: &Limits, usage: &mut Usage) {
     usage.oom = events(files, "memory.oom_control", "oom_kill").map(|kills| {
         // A kill is the attempt's own doing only if its own limit was hit; the machine may have been short.
         let hits = |text: Option<String>| text.and_then(|text| text.trim().parse().ok()).unwrap_or(0_u64);
-        let [outer, inner] = [files.text("memory.failcnt"), files.innermost_text("memory.failcnt")];
-        let hit = hits(outer) > 0 || hits(inner) > 0;
-        let own_limit = kills > 0 && limits.memory.is_some() && hit;
+        let is_hit =
+            || hits(files.text("memory.failcnt")) > 0 || hits(files.innermost_text("memory.failcnt")) > 0;
+        let own_limit = kills > 0 && limits.memory.is_some() && is_hit();
         Reading { value: Oom { kills, own_limit }, source: Source::MemoryOomControl }
     });
 }

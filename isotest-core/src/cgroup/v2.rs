@@ -67,8 +67,9 @@ impl Interface for Files {
                 usage.pids_peak = files.number(Source::PidsPeak);
                 // Some kernels count refused forks in the cgroup itself only, and not in its ancestors.
                 let refused = |text: Option<String>| parse::keyed(&text?, "max");
-                let [outer, inner] = [files.text("pids.events"), files.innermost_text("pids.events")];
-                usage.pids_refused = limits.pids.and_then(|_| refused(outer).max(refused(inner)));
+                usage.pids_refused = limits.pids.and_then(|_| {
+                    refused(files.text("pids.events")).max(refused(files.innermost_text("pids.events")))
+                });
             }
             Capability::Io => {
                 let io = files.text("io.stat").map(|text| parse::io_v2(&text));

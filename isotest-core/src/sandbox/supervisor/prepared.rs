@@ -134,10 +134,10 @@ impl Sandbox {
     ) -> Result<(UnixStream, [Option<OwnedFd>; 2]), StepError> {
         let (control, theirs) = Step::StartZygote.run(UnixStream::pair)?;
         let Wiring { outside, inside } = Step::StartZygote.run(|| wire(kind))?;
-        let (mut directory, mut tasks) = match cgroup {
-            Some(cgroup) => Step::CreateCgroup.run(|| cgroup.entrances())?,
-            None => (None, Vec::new()),
-        };
+        let entrances = cgroup.map_or_else(|| Ok(Vec::new()), AttemptCgroup::entrances);
+        let entrances = Step::CreateCgroup.run(|| entrances)?;
+        let mut directory = cgroup.and_then(AttemptCgroup::birthplace);
+        let mut tasks: Vec<_> = entrances.iter().map(AsFd::as_fd).collect();
         if let Some(cell) = cell {
             let (born, further) = Step::CreateCgroup.run(|| cell.for_workload(cgroup.is_some()))?;
             directory = directory.or(born);
@@ -150,7 +150,7 @@ impl Sandbox {
             interactive: kind.interactive,
         };
         let mut descriptors = vec![theirs.as_fd()];
-        descriptors.extend(inside.iter().chain(&directory).chain(&tasks).map(AsFd::as_fd));
+        descriptors.extend(inside.iter().map(AsFd::as_fd).chain(directory).chain(tasks));
         Step::StartZygote.run(|| channel::send(orders, &Order::Start(start), &descriptors))?;
         Ok((control, outside))
     }
@@ -196,11 +196,13 @@ impl Sandbox {
     /// ending.
     pub(super) fn take_rest_of_output(&mut self) -> io::Result<()> {
         for stream in &mut self.streams {
-            let mut left = stream.capacity()?;
-            while left > 0 {
-                match stream.take()? {
-                    0 => break,
-                    length => left = left.saturating_sub(length),
+            let mut left = None;
+            // Most often there is nothing left but the end, for which it does not matter how much could be.
+            while let length @ 1.. = stream.take()? {
+                let before = left.map_or_else(|| stream.capacity(), Ok)?;
+                left = Some(before.saturating_sub(length));
+                if left == Some(0) {
+                    break;
                 }
             }
         }

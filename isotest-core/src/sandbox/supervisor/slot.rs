@@ -10,7 +10,7 @@ use crate::role;
 use crate::sandbox::protocol::channel::{self, Order, Prepared};
 use crate::step::{Step, StepError};
 use crate::sys::clock::{self, Instant};
-use crate::sys::wait_for;
+use crate::sys::{pidfd, readable, wait_for};
 use nix::poll::{PollFd, PollFlags};
 use std::collections::VecDeque;
 use std::io;
@@ -122,7 +122,7 @@ impl<'run> Slot<'run> {
     /// Starts an attempt after which no other one like it is expected.
     pub fn launch_last(&mut self, plan: &SandboxPlan) -> Attempt {
         let kind = Kind::from(plan);
-        if self.cell.as_ref().is_some_and(|cell| !cell.is_untouched()) {
+        if self.cell.as_ref().is_some_and(|cell| !cell.is_untouched(plan.measured)) {
             self.renew();
         }
         if self.ready.front().is_some_and(|sandbox| sandbox.kind != kind) {
@@ -229,8 +229,7 @@ fn cell(cgroups: &Cgroups) -> Result<Option<Arc<Cell>>, StepError> {
 }
 
 fn prepared(template: &Template, cell: Option<&Cell>) -> Result<Zygote, StepError> {
-    let tasks = cell.map_or_else(|| Ok(Vec::new()), |cell| Step::CreateCgroup.run(|| cell.for_zygote()))?;
-    let tasks: Vec<_> = tasks.iter().map(AsFd::as_fd).collect();
+    let tasks = cell.map(Cell::for_zygote).unwrap_or_default();
     Zygote::start(&Order::Prepare(Box::new(template.clone())), &tasks)
 }
 
@@ -291,6 +290,10 @@ impl Zygote {
         // the pid namespace. If it were killed at once, its parent could not wait for that.
         let _ = self.orders.shutdown(Shutdown::Both);
         let deadline = Instant::now() + END_GRACE;
+        if let Ok(handle) = pidfd::open(self.process.id().cast_signed()) {
+            let _ = wait_for(&mut [readable(&handle)], Some(deadline));
+        }
+        // Where no descriptor of a process can be had, its end is looked for.
         while matches!(self.process.try_wait(), Ok(None)) && Instant::now() < deadline {
             sleep(END_INTERVAL);
         }

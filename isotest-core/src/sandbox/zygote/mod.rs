@@ -28,11 +28,11 @@ use nix::sched::CloneFlags;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::sys::wait::waitpid;
-use nix::unistd::{Pid, pipe2, setsid, write};
+use nix::unistd::{Pid, pipe2, read, setsid, write};
 use scratch_pool::ScratchPool;
 use std::collections::HashSet;
 use std::fs::{self, DirEntry, File};
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
@@ -219,18 +219,19 @@ impl Zygote {
                     pool.lend(place, init);
                 }
                 drop((descriptors, word));
-                let mut number = String::new();
-                let told = Step::MapIds.run(|| File::from(told).read_to_string(&mut number));
+                let told = Step::MapIds.run(|| word_from(&told));
+                let number = told.as_deref().unwrap_or_default();
                 if let Some(niceness) = self.niceness.as_mut().filter(|_| !number.is_empty()) {
-                    niceness.keep_in(&self.proc, &number);
+                    niceness.keep_in(&self.proc, number);
                 }
                 // An init that does not send its id sends an error, or is dead.
-                let mapped = told.and_then(|told| match told {
-                    0 => Ok(()),
-                    _ => self
-                        .map_ids(&number)
+                let mapped = match &told {
+                    Err(error) => Err(error.clone()),
+                    Ok(number) if number.is_empty() => Ok(()),
+                    Ok(number) => self
+                        .map_ids(number)
                         .and_then(|()| Step::MapIds.run(|| write(&release, b"g").map(drop))),
-                });
+                };
                 mapped.and(Step::MountProc.run(|| self.uncover_proc()))
             }
         }
@@ -273,6 +274,13 @@ impl Zygote {
         let new = NAMESPACES.iter().filter(|namespace| self.template.is_entered_by_init(namespace));
         new.map(|namespace| CloneFlags::from_bits_retain(namespace.flag)).collect()
     }
+}
+
+/// Reads the one word of an init, which is written at once; empty if it ends without it.
+fn word_from(told: &OwnedFd) -> io::Result<String> {
+    let mut word = [0; 32];
+    let length = read(told, &mut word)?;
+    String::from_utf8(word.get(..length).unwrap_or_default().to_vec()).map_err(io::Error::other)
 }
 
 /// Adds all other entries at the top of `/proc` that may be written.
