@@ -18,7 +18,7 @@
 //! 4 select update
 //! 3 testcase cli evidence invocation registry
 //! 2 baseline budget error history known_crates values
-//! 1 exit inherited_descriptors pages remedy text threads
+//! 1 exit inherited_descriptors pages phases remedy text threads
 //! ```
 //!
 //! - `app` has a module for each subcommand. Only `app` puts the others together: a subcommand is the one place that
@@ -53,6 +53,7 @@
 //! - `known_crates` knows crates that tests depend on by their names, and no project.
 //! - `values` knows how what is said both on the command line and in files is written, and what it means by itself.
 //! - `pages` are the texts of the manual, and know nobody who shows them.
+//! - `phases` keeps how long what took. It knows nobody whose time it is, and only one table depends on it.
 //! - `remedy`, `testcase`, `invocation`, `inherited_descriptors` and `text` know nothing of each other but text.
 //! - `error` says what the errors of all areas have in common: message, end of the process, hint. It knows no area: each has
 //!   its errors in a file of its own, such as `cargo/error.rs`. `exit` names the exit codes and knows nobody who uses them.
@@ -73,6 +74,7 @@ mod inherited_descriptors;
 mod invocation;
 mod known_crates;
 mod pages;
+mod phases;
 mod registry;
 mod remedy;
 mod report;
@@ -110,7 +112,7 @@ use text::style;
 
 fn main() -> ExitCode {
     isotest_core::stage::enter();
-    take(or_bug(|| match Cli::read(std::env::args_os(), &Capability::ALL.map(Capability::as_str)) {
+    let end = or_bug(|| match Cli::read(std::env::args_os(), &Capability::ALL.map(Capability::as_str)) {
         Ok(cli) => run(cli).unwrap_or_else(|error| {
             let end = error.end();
             // A reader that has closed our output needs no error message about it.
@@ -128,7 +130,12 @@ fn main() -> ExitCode {
             let _ = error.print();
             End::Exit(Exit::Ok)
         }
-    }))
+    });
+    if let Some(table) = phases::take_table() {
+        // A closed standard error is no reason to fail.
+        let _ = anstream::stderr().write_all(table.as_bytes());
+    }
+    take(end)
 }
 
 /// Turns a panic, whose exit code would be that of a failed build, into the exit code of an internal error.
@@ -150,6 +157,10 @@ fn or_bug(work: impl FnOnce() -> End + UnwindSafe) -> End {
 
 fn run(cli: Cli) -> Result<End, Error> {
     let invocation = Invocation::of_this_process()?;
+    if cli.flags.course.self_profile {
+        phases::keep();
+    }
+    phases::begin("command line");
     let said = Said::read(cli, &invocation)?;
     said.color.value.write_global();
     // The runner prints no warnings, as cargo calls it once for each program.

@@ -3,6 +3,7 @@
 use crate::app::warning::{Warning, warn};
 use crate::history::{HistoryError, Past, Place, Store, TestResult};
 use crate::invocation::Invocation;
+use crate::phases::timed;
 use crate::schedule::events::{Between, Event, Reporter};
 use crate::schedule::queue::Nth;
 use crate::testcase::TestCase;
@@ -63,7 +64,7 @@ impl History {
     /// Adds the results of tests.
     pub(super) fn add(&self, results: &[(String, String, TestResult)]) {
         let Some(store) = self.store.as_ref().filter(|_| !results.is_empty()) else { return };
-        if let Err(error) = store.add(results) {
+        if let Err(error) = timed("- history", || store.add(results)) {
             warn(Warning::HistoryUnwritten(error));
         }
     }

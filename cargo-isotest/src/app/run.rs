@@ -19,6 +19,7 @@ use crate::harness::libtest::WholeBinary;
 use crate::harness::together::{self, Unit};
 use crate::history::Past;
 use crate::invocation::Invocation;
+use crate::phases;
 use crate::registry::{Listener, Registry};
 use crate::report::{Again, OutputError, Redaction, ReportSettings, Reporters};
 use crate::sandboxes::Sandboxes;
@@ -123,13 +124,16 @@ pub(super) struct Run<'run> {
 impl Run<'_> {
     fn execute(&self) -> Result<End, Error> {
         let Session { build, budgets, .. } = self.session;
-        page_cache::page_cache(build);
+        phases::begin("zygotes");
+        phases::timed("- page cache", || page_cache::page_cache(build));
         self.workers.ready()?;
+        phases::begin("list");
         let Settings { execution, sandbox, .. } = self.settings;
         // Budgets of memory are held against what a test takes that does nothing.
         let is_limited = sandbox.controls.contains(&Control::Memory);
         let Listed { mut tests, whole, memory_of_start } =
             listing::list(self.workers, self.sandboxes, &build.binaries, execution, is_limited)?;
+        phases::begin("select");
         self.settings.assign(&mut tests)?;
         let mut remarks = budgets.unused(&tests);
         if self.settings.task == Task::Execute && build.is_whole {

@@ -10,6 +10,7 @@ use crate::error::{Error, HostError};
 use crate::evidence;
 use crate::history::Past;
 use crate::invocation::Invocation;
+use crate::phases;
 use crate::registry::Registry;
 use crate::report;
 use crate::sandboxes::roots::{self, Roots};
@@ -56,13 +57,16 @@ impl Session {
         if let Some(path) = said.archive.clone() {
             return Self::of_archive(said, &path, interrupts, invocation);
         }
+        phases::begin("metadata");
         let workspace = Workspace::read(&said.cargo, invocation);
+        phases::begin("settings");
         let root = workspace.as_ref().ok().map(Workspace::root);
         // Errors of the command line are reported even if the project cannot be read.
         let settings = said.settings_in(root, invocation, |cargo| platform::machine(cargo, invocation))?;
         warn_of(&settings);
         let workspace = workspace?;
         let kept = kept_directories(&settings, &workspace.directories())?;
+        phases::begin("build");
         let build = workspace.build(&settings.cargo, |known| settings.check_filtersets(known))?;
         make(&kept)?;
         Self::of_build(build, settings, interrupts, invocation)
@@ -93,6 +97,7 @@ impl Session {
         interrupts: Interrupts,
         invocation: &Invocation,
     ) -> Result<Self, Error> {
+        phases::begin("roots");
         let directories = &build.directories;
         let sources = iter::once(&directories.workspace).chain(&directories.packages);
         let mut settings = settings.for_project(sources, [&directories.target, &directories.build]);
@@ -142,6 +147,7 @@ impl Session {
         invocation: &Invocation,
         work: impl Fn(&Sandboxes) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        phases::begin("cgroups and plan");
         Sandboxes::with(&self.settings, &self.roots, invocation, work)
     }
 

@@ -9,6 +9,7 @@ use crate::cargo::test_environment::Surroundings;
 use crate::cli::CargoArgs;
 use crate::error::Error;
 use crate::invocation::Invocation;
+use crate::phases::timed;
 use crate::select::filterset::Known;
 use crate::settings::SettingsError;
 use crate::testcase::TestBinary;
@@ -149,8 +150,10 @@ impl Workspace {
         let sample = |kind| Sample::new(cargo, arguments, invocation, kind, &project.target);
         let (built, configured) = thread::scope(|scope| {
             // If no thread can be started, cargo is asked after the build.
-            let asked = threads::builder().spawn_scoped(scope, || sample(Kind::Program).ask().ok());
-            let built = compile(cargo, arguments, invocation).map(Built::from_messages);
+            let asked = threads::builder()
+                .spawn_scoped(scope, || timed("- sample", || sample(Kind::Program).ask().ok()));
+            let built =
+                timed("- cargo test", || compile(cargo, arguments, invocation)).map(Built::from_messages);
             (built, asked.ok().and_then(|asked| asked.join().ok()).flatten())
         });
         let built = built?;

@@ -4,7 +4,7 @@ use clap::{Arg, Command};
 use std::ffi::OsString;
 
 /// Ids of the flags that select tests, that have no meaning for a single one, or that say what of the results is shown or written.
-const LEFT_OUT: [&str; 20] = [
+const LEFT_OUT: [&str; 21] = [
     "exact",
     "skip",
     "expressions",
@@ -14,6 +14,7 @@ const LEFT_OUT: [&str; 20] = [
     "shuffle",
     "no_tests",
     "rerun_failed",
+    "self_profile",
     "save_baseline",
     "fail_fast",
     "report",

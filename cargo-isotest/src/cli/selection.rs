@@ -121,6 +121,9 @@ pub(crate) struct CourseArgs {
     /// What to do if no test is selected [default: auto]
     #[arg(long, value_name = "WHAT", value_enum)]
     pub(crate) no_tests: Option<NoTests>,
+    /// Write on standard error where the time of the run went, and the median attempt's
+    #[arg(long, hide = true)]
+    pub(crate) self_profile: bool,
     #[command(flatten)]
     pub(crate) baseline: BaselineArgs,
 }

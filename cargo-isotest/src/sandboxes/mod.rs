@@ -15,6 +15,7 @@ pub(crate) use per_test::{ForRun, ForTests, Sharing};
 use crate::cli::{self, RootWord};
 use crate::error::{Error, HostError};
 use crate::invocation::Invocation;
+use crate::phases::timed;
 use crate::remedy::{self, Obstacle, Place, Remedy};
 use crate::sandboxes::roots::{Image, Rooted, Roots};
 use crate::select::SelectionError;
@@ -87,7 +88,7 @@ impl Sandboxes {
                 Err(error) if refused.view(&error).is_none() => Err(Self::explained(error)),
                 done => done,
             }));
-            close(sandboxes.cgroups);
+            timed("- cgroups", || close(sandboxes.cgroups));
             done.unwrap_or_else(|panic| resume_unwind(panic))
         })
     }

@@ -27,6 +27,7 @@ pub(crate) use plan::{OUTPUT_BYTES, plan};
 
 use crate::evidence::{Keeper, Store};
 use crate::harness::together::Unit;
+use crate::phases;
 use crate::sandboxes::{ForTests, Sandboxes};
 use crate::schedule::admission::{Admission, Threads};
 use crate::schedule::events::{Event, Reporter};
@@ -110,6 +111,7 @@ impl Schedule<'_> {
         selection: Selection,
         reporters: &mut dyn Reporter,
     ) -> Finished {
+        phases::begin("tests");
         let started = Instant::now();
         let summary = Summary::new(selection);
         let ground = &self.sandboxes.ground;
@@ -144,6 +146,7 @@ impl Schedule<'_> {
             |attempt, place| self.job(attempt, place),
             |news, queue| run.hear(news, queue),
         );
+        phases::begin("end");
         run.give_up_doubt();
         run.drop_retries();
         let iterations = run.iterations();

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, HostError};
 use crate::evidence::Keeper;
+use crate::phases;
 use crate::registry::{Live, Registry, Started};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots::{self, Image};
@@ -331,6 +332,14 @@ fn go_down() -> ! {
     resume_unwind(Box::new("the thread of a job slot panicked"))
 }
 
+/// Keeps how long the sandbox took before and after the attempt's process, and how long that ran.
+fn keep_times(launch: &Launch, record: &Record) {
+    let Some(ending) = &record.ending else { return };
+    phases::took("set-up", ending.born.saturating_duration_since(launch.at));
+    phases::took("process", ending.wall);
+    phases::took("teardown", Instant::now().saturating_duration_since(ending.born + ending.wall));
+}
+
 /// Guard of a thread that tells of its panic, and ends what the others are doing.
 struct Alarm<'run> {
     cancel: &'run Cancel,
@@ -360,7 +369,8 @@ struct Worker<'run> {
 
 impl<'run> Worker<'run> {
     fn work(self) {
-        let mut slot = match self.sandboxes.slot(self.sandboxes.first()) {
+        let slot = phases::timed("- zygote", || self.sandboxes.slot(self.sandboxes.first()));
+        let mut slot = match slot {
             Ok(slot) => slot,
             Err(error) => return self.tell(News::Ready(Err(error.into()))),
         };
@@ -394,7 +404,9 @@ impl<'run> Worker<'run> {
                 let next = taken.take_if(|order| Arc::ptr_eq(&order.job.template, &template));
                 launched = next.and_then(|order| self.launch(Ok(&mut slot), order));
             }
-            self.tell_and_wait(News::Finished(launch, Box::new(attempt.finish())), shares_output);
+            let record = phases::timed("read", || attempt.finish());
+            keep_times(&launch, &record);
+            self.tell_and_wait(News::Finished(launch, Box::new(record)), shares_output);
         }
     }
 
@@ -442,7 +454,7 @@ impl<'run> Worker<'run> {
         );
         roots::complete(&mut plan.workload.environment, &image);
         let (mut running, zygote) = match slot.and_then(|slot| slot.enter(&template).map(|()| slot)) {
-            Ok(slot) => (slot.launch(&plan), slot.zygote()),
+            Ok(slot) => (phases::timed("start", || slot.launch(&plan)), slot.zygote()),
             Err(error) => (sandbox::Attempt::without_sandbox(error), 0),
         };
         let Attempt { id, unit, nth, purpose } = attempt;

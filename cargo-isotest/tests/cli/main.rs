@@ -63,6 +63,7 @@ mod roots;
 mod runner;
 mod scripts;
 mod selection;
+mod self_profile;
 mod settings;
 mod shards;
 mod shell;
