@@ -142,6 +142,8 @@ pub(crate) struct Queue {
     alone: VecDeque<Attempt>,
     ids: usize,
     is_closed: bool,
+    /// Whether all units are queued again and again.
+    is_repeated: bool,
 }
 
 impl Queue {
@@ -156,7 +158,7 @@ impl Queue {
         units: impl IntoIterator<Item = (u32, Option<usize>)>,
         iteration: Option<Iteration>,
     ) -> Self {
-        let mut queue = Self::default();
+        let mut queue = Self { is_repeated: iteration.is_some(), ..Self::default() };
         for (total, group) in units {
             let lane = group.map_or(0, |group| group + 1);
             queue.lane_of.push(lane);
@@ -278,6 +280,14 @@ impl Queue {
         self.lanes.iter().all(VecDeque::is_empty)
     }
 
+    /// Returns the number of attempts that are yet to start, as far as it is known.
+    pub(super) fn following(&self) -> usize {
+        if self.is_repeated && !self.is_closed {
+            return usize::MAX;
+        }
+        self.lanes.iter().map(VecDeque::len).sum::<usize>() + self.alone.len()
+    }
+
     /// Closes the queue: gives up attempts that wait, and whatever would come.
     pub(super) fn close(&mut self) {
         self.is_closed = true;
@@ -294,6 +304,18 @@ mod tests {
 
     const fn starts(_: Attempt) -> Answer {
         Answer::Starts
+    }
+
+    #[test]
+    fn it_is_known_how_many_follow_unless_all_are_repeated() {
+        let mut queue = Queue::new([1; 3]);
+        let mut following = || (queue.pop(Instant::now(), starts), queue.following()).1;
+        assert_eq!([following(), following(), following(), following()], [2, 1, 0, 0]);
+        let mut queue = Queue::with_groups([(1, None)], Some(Iteration { number: 1, total: None }));
+        queue.pop(Instant::now(), starts);
+        assert_eq!(queue.following(), usize::MAX);
+        queue.close();
+        assert_eq!(queue.following(), 0);
     }
 
     #[test]

@@ -32,6 +32,8 @@ use std::time::Duration;
 struct Order {
     attempt: Attempt,
     job: Job,
+    /// Number of attempts that the slot is likely to execute after this one.
+    following: usize,
 }
 
 /// Plan of an attempt, and the template in which it is executed.
@@ -305,14 +307,15 @@ impl<'run> Workers<'run> {
         mut job: impl FnMut(Attempt, Option<Place>) -> Job,
     ) -> usize {
         let mut now_open = open;
-        let mut send = |admission: &mut Admission<'_>, attempt| {
+        let mut send = |admission: &mut Admission<'_>, attempt, following| {
             let place = admission.start(attempt);
+            let following = following / self.jobs;
             // A slot that has ended has reported its reason.
-            let _ = self.orders.send(Order { attempt, job: job(attempt, place) });
+            let _ = self.orders.send(Order { attempt, job: job(attempt, place), following });
         };
         admission.look_anew();
         while let Some(attempt) = admission.next(queue, now_open, Instant::now()) {
-            send(admission, attempt);
+            send(admission, attempt, queue.following());
             now_open += 1;
             admission.look_anew();
         }
@@ -320,7 +323,7 @@ impl<'run> Workers<'run> {
             && queue.is_empty()
             && let Some(attempt) = queue.pop_alone()
         {
-            send(admission, attempt);
+            send(admission, attempt, queue.following());
             now_open += 1;
         }
         now_open - open
@@ -440,7 +443,7 @@ impl<'run> Worker<'run> {
         slot: Result<&mut Slot<'run>, StepError>,
         order: Order,
     ) -> Option<(Launch, sandbox::Attempt)> {
-        let Order { attempt, job: Job { template, image, mut plan, is_test, evidence } } = order;
+        let Order { attempt, job: Job { template, image, mut plan, is_test, evidence }, following } = order;
         if self.stopped.load(Ordering::SeqCst) || self.cancel.is_thrown() {
             self.tell(News::NotStarted);
             return None;
@@ -454,7 +457,7 @@ impl<'run> Worker<'run> {
         );
         roots::complete(&mut plan.workload.environment, &image);
         let (mut running, zygote) = match slot.and_then(|slot| slot.enter(&template).map(|()| slot)) {
-            Ok(slot) => (phases::timed("start", || slot.launch(&plan)), slot.zygote()),
+            Ok(slot) => (phases::timed("start", || slot.launch_before(&plan, following)), slot.zygote()),
             Err(error) => (sandbox::Attempt::without_sandbox(error), 0),
         };
         let Attempt { id, unit, nth, purpose } = attempt;

@@ -11,6 +11,7 @@ mod supervisors;
 mod users;
 
 mod adversary;
+mod ahead;
 mod bad_days;
 mod deadlines;
 mod disk;
@@ -73,6 +74,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("surroundings", surroundings::PROMISES),
         ("rights", rights::PROMISES),
         ("adversary", adversary::PROMISES),
+        ("ahead", ahead::PROMISES),
         ("endings", endings::PROMISES),
         ("deadlines", deadlines::PROMISES),
         ("snapshots", snapshots::PROMISES),

@@ -106,12 +106,18 @@ impl<'run> Slot<'run> {
 
     /// Starts an attempt, and then has the sandboxes for the next ones made while it runs.
     pub fn launch(&mut self, plan: &SandboxPlan) -> Attempt {
+        self.launch_before(plan, AHEAD)
+    }
+
+    /// Starts an attempt, and then has sandboxes for those of the next ones made of which it is known that there will be
+    /// so many.
+    pub fn launch_before(&mut self, plan: &SandboxPlan, following: usize) -> Attempt {
         let attempt = self.launch_last(plan);
         if attempt.is_without_sandbox() {
             return attempt;
         }
         let kind = Kind::from(plan);
-        while self.ready.len() < AHEAD {
+        while self.ready.len() < AHEAD.min(following) {
             // A failure here is not reported: the same order fails again when the sandbox is needed.
             let Ok(sandbox) = self.order(&kind) else { break };
             self.ready.push_back(sandbox);
