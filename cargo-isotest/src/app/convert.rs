@@ -26,7 +26,8 @@ pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End,
     let since = base
         .as_ref()
         .map(|(path, base)| Changes::between(&path.to_string_lossy(), &base.account, &reading.account));
-    if let Some([first, second]) = reading.different().filter(|_| !args.merge) {
+    let different = reading.different().or_else(|| base.as_ref().and_then(|(_, base)| base.different()));
+    if let Some([first, second]) = different.filter(|_| !args.merge) {
         return Err(ConversionError::TwoRuns { first: first.to_owned(), second: second.to_owned() }.into());
     }
     let wanted = [
@@ -78,7 +79,7 @@ pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End,
 fn read_runs(args: &ReportArgs, invocation: &Invocation) -> Reading {
     let mut reading = read(args.files.iter(), invocation);
     if args.merge {
-        reading.check_shards();
+        reading.check_parts();
     }
     reading
 }

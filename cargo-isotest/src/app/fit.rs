@@ -25,8 +25,8 @@ const MEMORY_OF_EACH: u64 = 2 << 30;
 /// When a file cannot be read, or not be parsed as a whole; the rest is used all the same.
 pub(crate) fn show(args: &FitArgs, format: MessageFormat, invocation: &Invocation) -> Result<End, Error> {
     let mut reading = read(args.files.iter(), invocation);
-    if args.files.len() > 1 {
-        reading.check_shards();
+    if args.files.len() > 1 || reading.different().is_some() {
+        reading.check_parts();
     }
     let Some(fit) = Fit::of(&reading.account) else {
         return Err(ConversionError::NoTimes(reading.lacks).into());

@@ -52,12 +52,12 @@ pub(crate) enum ConversionError {
     /// Runs of which no test has a time, with sentences on what is missing of the runs.
     #[error("{}", [&["no test has a time".to_owned()], .0.as_slice()].concat().join(": "))]
     NoTimes(Vec<String>),
-    /// Files are of different runs, although nobody said so.
+    /// Different runs, although nobody said so.
     #[error("`{first}` and `{second}` are of different runs")]
     TwoRuns {
-        /// File of one run.
+        /// File of one run, with the line of its start if it is not the first in the file.
         first: String,
-        /// File of another run.
+        /// File of another run, as much.
         second: String,
     },
 }

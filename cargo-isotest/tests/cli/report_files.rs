@@ -182,6 +182,49 @@ fn what_is_missing_of_a_run_is_said_and_the_rest_is_reported() {
 }
 
 #[test]
+fn no_end_of_a_run_is_believed_without_its_lines() {
+    let place = tempfile::tempdir().unwrap();
+    let json = place.path().join("json").display().to_string();
+    let tour = isotest(&Project::fixture("tour")).arguments(["--test", "parser"]);
+    tour.arguments(["--report", &format!("json={json}")]).run().with_code(100);
+    let whole = fs::read_to_string(&json).unwrap();
+    bare().arguments(["report", &json]).run().with_code(0);
+    let without: String =
+        whole.split_inclusive('\n').filter(|line| !line.contains(r#""effect":"fails""#)).collect();
+    assert!(without.len() < whole.len());
+    fs::write(&json, without).unwrap();
+    let ended = bare().arguments(["report", &json]).run().with_code(2);
+    let said = format!(
+        "error: not everything could be reported: `{json}` is not whole: the lines of 1 test are missing, which its \
+         end counts as 1 failed\n"
+    );
+    assert_eq!(ended.stderr, said);
+    assert!(ended.stdout.contains("**Incomplete:** "), "{}", ended.stdout);
+}
+
+#[test]
+fn runs_that_were_written_to_one_file_are_told_apart() {
+    let place = tempfile::tempdir().unwrap();
+    let [json, base] = ["json", "base"].map(|name| place.path().join(name).display().to_string());
+    let call = isotest(&Project::fixture("passing")).arguments(["--report", &format!("json={base}")]);
+    call.run().with_code(0);
+    let one = fs::read_to_string(&base).unwrap();
+    let other = one.replace("\"run_id\":\"", "\"run_id\":\"f");
+    fs::write(&json, one.clone() + &other).unwrap();
+    let second = format!("{json}:{}", one.lines().count() + 1);
+    for arguments in [&["report", &*json][..], &["report", "--diff", &json, &base]] {
+        let ended = bare().arguments(arguments.iter().copied()).run().with_code(2);
+        let said =
+            format!("error: `{json}` and `{second}` are of different runs\n hint: to report on them as one ");
+        assert!(ended.stderr.starts_with(&said), "{}", ended.stderr);
+        assert_eq!(ended.stdout, "");
+    }
+    let merged = bare().arguments(["report", "--merge", &json]).run().with_code(0);
+    let tests = one.matches("\"type\":\"attempt-finished\"").count();
+    assert!(merged.stdout.contains(&format!("{tests} tests run: {tests} passed")), "{}", merged.stdout);
+}
+
+#[test]
 fn a_github_runner_is_told_by_its_files_and_by_standard_output() {
     let place = tempfile::tempdir().unwrap();
     let [json, summary, outputs] =
@@ -222,6 +265,11 @@ fn what_changed_since_a_base_is_printed_or_stands_in_the_summary() {
             line["effect"] = "fails".into();
             line["outcome"] = "failed".into();
             line["usage"]["memory_peak_bytes"] = (1_u64 << 40).into();
+        }
+        if line["type"] == "run-finished" {
+            for (verdict, by) in [("passed", -1), ("failed", 1)] {
+                line["counts"][verdict] = (line["counts"][verdict].as_i64().unwrap() + by).into();
+            }
         }
         line.to_string() + "\n"
     };

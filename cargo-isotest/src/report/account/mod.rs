@@ -1,6 +1,7 @@
 //! Keeps the content of a run's JSON lines to its end. Files of results are made from it, so that they are the same
 //! whether they are written by the run or made from its lines later. Pure.
 
+mod agreement;
 mod autopsy;
 mod budget;
 mod figures;
@@ -314,6 +315,9 @@ pub(super) struct Leaked {
 pub(super) struct Finished {
     /// Number of tests left out because they are ignored, and number of tests of each verdict, by word.
     pub(super) counts: BTreeMap<String, u64>,
+    /// Number of processes of several tests that failed although none of the tests did.
+    #[serde(default)]
+    failed_processes: usize,
     /// Names of the tests that were killed with the run.
     interrupted: Vec<Name>,
     /// Number of tests that were never started.
@@ -574,6 +578,8 @@ impl Account {
         let missing = finished.not_run.saturating_add(finished.interrupted.len());
         let by = match &finished.cancelled {
             Some(Cancelled::Signal { signal }) => format!("{signal} ended the run"),
+            // The last of all tests may be the one that failed.
+            Some(Cancelled::FailFast) if missing == 0 => return None,
             Some(Cancelled::FailFast) => "the run ended after a failure".to_owned(),
             Some(Cancelled::SetupFailed) => "a setup script failed".to_owned(),
             Some(Cancelled::GlobalTimeout) => "the run ended when its time was over".to_owned(),
@@ -741,9 +747,9 @@ pub(super) mod testing {
         line
     }
 
-    fn started(run_id: &str) -> Value {
+    fn started(run_id: &str, tests: usize) -> Value {
         json!({
-            "type": "run-started", "schema": 1, "version": "0.1.0", "tests": 3, "workspace": "/home/a/w",
+            "type": "run-started", "schema": 1, "version": "0.1.0", "tests": tests, "workspace": "/home/a/w",
             "arguments": ["--features", "a b"], "run_id": run_id, "started_at": "2026-01-02T03:04:05.000Z",
         })
     }
@@ -756,16 +762,44 @@ pub(super) mod testing {
         })
     }
 
+    /// Makes the line of the end of a run of these lines.
+    fn end(lines: &[Value]) -> Value {
+        let mut end = finished();
+        let mut interrupted = Vec::new();
+        for line in lines {
+            let outcome = match line["type"].as_str() {
+                Some("attempt-finished") if line["is_last"] == true => line["outcome"].as_str().unwrap(),
+                Some("retries-dropped") => "failed",
+                Some("attempt-interrupted") => {
+                    interrupted.push(json!({"binary_id": line["binary_id"], "name": line["name"]}));
+                    continue;
+                }
+                Some("process-finished") if line["effect"] != "passes" => {
+                    end["failed_processes"] = (end["failed_processes"].as_u64().unwrap_or(0) + 1).into();
+                    continue;
+                }
+                _ => continue,
+            };
+            end["counts"][outcome] = (end["counts"][outcome].as_u64().unwrap_or(0) + 1).into();
+        }
+        end["interrupted"] = interrupted.into();
+        end
+    }
+
     /// Makes the text of a whole run.
     pub(crate) fn lines(run_id: &str, lines: &[Value]) -> String {
-        let (first, last) = (started(run_id), finished());
+        let last = end(lines);
+        let counts = last["counts"].as_object().unwrap().iter().filter(|(word, _)| *word != "skipped");
+        let tests: u64 = counts.map(|(_, count)| count.as_u64().unwrap()).sum();
+        let killed = last["interrupted"].as_array().unwrap().len();
+        let first = started(run_id, usize::try_from(tests).unwrap() + killed);
         let lines = [&first].into_iter().chain(lines).chain([&last]);
         lines.map(ToString::to_string).collect::<Vec<_>>().join("\n") + "\n"
     }
 
     /// Makes the account of a run of three tests that ends before these lines do.
     pub(crate) fn unfinished(lines: &[Value]) -> Account {
-        let started = started("5f2b1cf0-0000-4000-8000-000000000001");
+        let started = started("5f2b1cf0-0000-4000-8000-000000000001", 3);
         let mut account = Account::default();
         for line in [&started].into_iter().chain(lines) {
             account.add(&line.to_string()).unwrap();

@@ -41,44 +41,30 @@ impl Reading {
         self.lose(format!("`{name}` cannot be read: {error}"));
     }
 
-    /// Takes a file of this name into account.
+    /// Takes a file of this name into account, to which several runs may have been written.
     pub(crate) fn add(&mut self, name: &str, text: &str) {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let starts = starts(text);
+        let ends = starts.iter().map(|start| start.at).skip(1).chain([text.len()]);
+        for (start, end) in starts.iter().zip(ends) {
+            let name = match start.line {
+                1 => name.to_owned(),
+                line => format!("{name}:{line}"),
+            };
+            self.add_run(&name, &text[start.at..end], start.line);
+        }
+    }
+
+    /// Takes a run into account whose first line has this number in its file.
+    fn add_run(&mut self, name: &str, text: &str, first: usize) {
         let Some(head) = self.head(name, text) else { return };
         if let Some(earlier) = self.files.iter().find(|file| file.id.is_some() && file.id == head.run_id) {
             let lack = format!("`{name}` is of the same run as `{}`, which is counted once", earlier.name);
             self.lacks.push(lack);
             return;
         }
-        let mut account = Account::default();
-        let last = text.lines().count();
-        let mut damaged = Vec::new();
-        for (number, line) in (1..).zip(text.lines()) {
-            match account.add(line) {
-                Err(error) if error.is_eof() && number == last => {
-                    let tests = account.tests.len();
-                    self.lacks.push(format!(
-                        "`{name}` ends in the middle of line {number}: only the {tests} tests before it are reported"
-                    ));
-                }
-                Err(_) => damaged.push(number),
-                Ok(()) => {}
-            }
-        }
-        if let Some(first) = damaged.first() {
-            let more = match damaged.len() {
-                1 => String::new(),
-                lines => format!(" and in {} more", lines - 1),
-            };
-            let lack = format!("`{name}` is damaged in line {first}{more}: what stood there is not reported");
-            account.lost.push(lack.clone());
-            self.lacks.push(lack);
-        }
-        if account.finished.is_none()
-            && self.lacks.iter().all(|lack| !lack.starts_with(&format!("`{name}` ")))
-        {
-            self.lacks.push(format!("`{name}` {}", account.gap().unwrap_or_default()));
-        }
+        let (account, lacks) = Account::of_lines(name, text, first);
+        self.lacks.extend(lacks);
         let started = account.started.as_ref();
         self.files.push(RunFile {
             name: name.to_owned(),
@@ -95,9 +81,10 @@ impl Reading {
         shards::are_auto(&self.files)
     }
 
-    /// Checks that the files are all shards of one cut, each once. Missing shards become a gap of the report.
-    pub(crate) fn check_shards(&mut self) {
-        let Some(Faults { gaps, twice }) = shards::faults(&self.files) else { return };
+    /// Checks that the runs have executed all tests, and are all shards of one cut, each once, if they are shards.
+    /// Missing shards become a gap of the report.
+    pub(crate) fn check_parts(&mut self) {
+        let Faults { gaps, twice } = shards::faults(&self.files).unwrap_or_default();
         if gaps.is_empty() && self.lacks.is_empty() {
             // If all files are complete, the gap is that of tests that were never executed.
             self.lacks.extend(self.account.gap());
@@ -108,7 +95,7 @@ impl Reading {
         }
     }
 
-    /// Returns the names of two files of different runs, if there are two.
+    /// Returns the names of two different runs, if there are two.
     pub(crate) fn different(&self) -> Option<[&str; 2]> {
         let [first, second, ..] = &*self.files else { return None };
         Some([&first.name, &second.name])
@@ -142,7 +129,74 @@ impl Reading {
     }
 }
 
+/// Place where a run begins.
+struct Start {
+    /// Offset of its first byte.
+    at: usize,
+    /// Number of its first line, counted from 1.
+    line: usize,
+}
+
+/// Finds the places where runs begin in the text of a file. The first is that of the text, whatever stands there.
+fn starts(text: &str) -> Vec<Start> {
+    let mut starts = vec![Start { at: 0, line: 1 }];
+    let mut at = 0;
+    for (number, line) in (1..).zip(text.split_inclusive('\n')) {
+        let start = if line.contains("\"run-started\"") { start(line) } else { None };
+        let start = start.map(|start| at + start).filter(|start| *start > 0);
+        starts.extend(start.map(|at| Start { at, line: number }));
+        at += line.len();
+    }
+    starts
+}
+
+/// Returns where in a line a run begins. It is not at the beginning where the run before was killed while it wrote.
+fn start(line: &str) -> Option<usize> {
+    match serde_json::from_str::<Head>(line) {
+        Ok(head) => (head.kind == "run-started").then_some(0),
+        // In no text within a line do these quotes stand by themselves.
+        Err(_) => line.find("{\"type\":\"run-started\","),
+    }
+}
+
 impl Account {
+    /// Makes the account of a run from its lines, and sentences on what they lack. The first has this number in its file.
+    fn of_lines(name: &str, text: &str, first: usize) -> (Self, Vec<String>) {
+        let mut account = Self::default();
+        let mut lacks = Vec::new();
+        let last = first + text.lines().count() - 1;
+        let mut damaged = Vec::new();
+        for (number, line) in (first..).zip(text.lines()) {
+            match account.add(line) {
+                Err(error) if error.is_eof() && number == last => {
+                    let tests = account.tests.len();
+                    lacks.push(format!(
+                        "`{name}` ends in the middle of line {number}: only the {tests} tests before it are reported"
+                    ));
+                }
+                Err(_) => damaged.push(number),
+                Ok(()) => {}
+            }
+        }
+        if let Some(first) = damaged.first() {
+            let more = match damaged.len() {
+                1 => String::new(),
+                lines => format!(" and in {} more", lines - 1),
+            };
+            let lack = format!("`{name}` is damaged in line {first}{more}: what stood there is not reported");
+            account.lost.push(lack.clone());
+            lacks.push(lack);
+        } else if let Some(disagreement) = account.disagreement() {
+            let lack = format!("`{name}` is not whole: {disagreement}");
+            account.lost.push(lack.clone());
+            lacks.push(lack);
+        }
+        if account.finished.is_none() && lacks.is_empty() {
+            lacks.push(format!("`{name}` {}", account.gap().unwrap_or_default()));
+        }
+        (account, lacks)
+    }
+
     /// Takes another run into account, as if it had been a part of this one.
     fn join(&mut self, mut other: Self) {
         self.lost.append(&mut other.lost);
@@ -284,25 +338,26 @@ mod tests {
         assert_eq!(reading.different(), Some(["a", "b"]));
         let account = &reading.account;
         assert_eq!((account.tests.len(), account.ignored(), account.gap()), (2, Some(4), None));
-        assert_eq!(account.started.as_ref().map(|started| started.tests), Some(6));
+        assert_eq!(account.started.as_ref().map(|started| started.tests), Some(2));
     }
 
     #[test]
     fn each_kind_of_damage_is_one_sentence_and_the_rest_is_reported() {
-        let whole = run("1", "x");
+        let attempts = ["x", "y", "z"].map(|test| attempt("tour", test, "passes", &json!({})));
+        let whole = lines("1", &attempts);
         let cut = &whole[..whole.len() - 20];
         let without_end = whole.split_inclusive('\n').take(2).collect::<String>();
         let later = whole.replace("\"schema\":1", "\"schema\":2");
-        let damaged = whole.replace("\"attempt\":1", "\"attempt\":\"x\"");
+        let damaged = whole.replacen("\"attempt\":1", "\"attempt\":\"x\"", 1);
         for (text, lack, tests) in [
-            (cut, "`f` ends in the middle of line 3: only the 1 tests before it are reported", 1),
+            (cut, "`f` ends in the middle of line 5: only the 3 tests before it are reported", 3),
             (&without_end, "`f` the end of the run is missing: 2 of 3 tests have no result", 1),
             (
                 &later,
                 "`f` is of schema 2, of which this version knows nothing: report it with cargo-isotest 0.1.0",
                 0,
             ),
-            (&damaged, "`f` is damaged in line 2: what stood there is not reported", 0),
+            (&damaged, "`f` is damaged in line 2: what stood there is not reported", 2),
             ("", "`f` is empty: the run ended before its first test", 0),
             ("[]", "`f` does not begin with the start of a run, as `--report json=FILE` writes it", 0),
         ] {
@@ -375,6 +430,44 @@ mod tests {
     }
 
     #[test]
+    fn runs_in_one_file_are_those_of_several_files() {
+        let both = run("1", "x") + &run("2", "y");
+        let reading = read(&[("f", &both)]);
+        assert_eq!((reading.different(), &*reading.lacks), (Some(["f", "f:4"]), &[][..]));
+        assert_eq!((reading.account.tests.len(), reading.account.gap()), (2, None));
+        let again = read(&[("f", &(both.clone() + &run("1", "x")))]);
+        assert_eq!(again.lacks, ["`f:7` is of the same run as `f`, which is counted once"]);
+        // The first run was killed while it wrote a line.
+        let next = run("2", "y").replacen(",\"type\":\"run-started\"", "", 1);
+        let next = next.replacen('{', "{\"type\":\"run-started\",", 1);
+        let killed = both[..run("1", "x").len() - 10].to_owned() + &next;
+        let reading = read(&[("f", &killed)]);
+        assert_eq!(reading.different(), Some(["f", "f:3"]));
+        assert_eq!(
+            reading.lacks,
+            ["`f` ends in the middle of line 3: only the 1 tests before it are reported"]
+        );
+        assert_eq!(reading.account.tests.len(), 2);
+        let behind = "{}\n".to_owned() + &both.replacen("\"attempt\":1", "\"attempt\":\"x\"", 2);
+        let lacks = read(&[("f", &behind)]).lacks;
+        assert_eq!(
+            lacks,
+            [
+                "`f` does not begin with the start of a run, as `--report json=FILE` writes it",
+                "`f:2` is damaged in line 3: what stood there is not reported",
+                "`f:5` is damaged in line 6: what stood there is not reported",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_test_writes_begins_no_run() {
+        let said = json!({"stdout": run("9", "z"), "stderr": "{\"type\":\"run-started\","});
+        let reading = read(&[("f", &lines("1", &[attempt("tour", "x", "fails", &said)]))]);
+        assert_eq!((reading.account.tests.len(), reading.different(), reading.lacks.len()), (1, None, 0));
+    }
+
+    #[test]
     fn a_test_of_two_runs_has_the_verdict_of_the_later() {
         let fails = lines("2", &[attempt("tour", "x", "fails", &json!({}))]);
         let account = read(&[("a", &run("1", "x")), ("b", &fails)]).account;
@@ -390,8 +483,6 @@ mod tests {
             "type": "attempt-interrupted", "attempt": 2, "outcome": "interrupted", "slot": 1, "start_us": 9000
         });
         let text = lines(id, &[first, attempt("tour", "x", "undecided", &facts)]);
-        let name = json!([{"binary_id": "tour", "name": "x"}]);
-        let text = text.replace("\"interrupted\":[]", &format!("\"interrupted\":{name}"));
         text.replace(":05.000Z", &format!(":{second:02}.000Z"))
     }
 

@@ -68,11 +68,11 @@ mod tests {
             attempt("tour", "b", "fails", &json!({"suspect": "its limit changed"})),
         ];
         let shard =
-            json!({"partition": partition, "part": 1, "parts": parts, "tests": 3, "fingerprint": "f"});
+            json!({"partition": partition, "part": 1, "parts": parts, "tests": 2, "fingerprint": "f"});
         let text = lines("1", &attempts).replacen('{', &format!("{{\"shard\":{shard},"), 1);
         let mut reading = Reading::default();
         reading.add("a", &text);
-        reading.check_shards();
+        reading.check_parts();
         reading
     }
 

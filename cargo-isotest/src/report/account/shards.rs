@@ -132,10 +132,9 @@ mod tests {
 
     /// Makes a run of a shard of 3 with 9 tests.
     fn run(part: u64, fingerprint: &str) -> String {
-        let text = lines(
-            &format!("{part}{fingerprint}"),
-            &[attempt("tour", &format!("t{part}"), "passes", &json!({}))],
-        );
+        let attempts =
+            [1, 2, 3].map(|number| attempt("tour", &format!("t{part}.{number}"), "passes", &json!({})));
+        let text = lines(&format!("{part}{fingerprint}"), &attempts);
         let shard =
             json!({"partition": "auto", "part": part, "parts": 3, "tests": 9, "fingerprint": fingerprint});
         text.replacen('{', &format!("{{\"shard\":{shard},"), 1)
@@ -146,7 +145,7 @@ mod tests {
         for (name, text) in files {
             reading.add(name, text);
         }
-        reading.check_shards();
+        reading.check_parts();
         (reading.lacks.clone(), reading.account.gap().is_some())
     }
 
@@ -190,9 +189,23 @@ mod tests {
     #[test]
     fn a_shard_that_ended_early_is_not_green() {
         let [a, b, c] = [1, 2, 3].map(|part| run(part, "f"));
-        let b = b.replace("\"not_run\":0", "\"not_run\":2");
+        let b = b.replace("\"not_run\":0", "\"not_run\":2").replace("\"tests\":3", "\"tests\":5");
         let (said, is_gap) = lacks(&[("a", &a), ("b", &b), ("c", &c)]);
         assert_eq!((said.len(), is_gap), (1, true), "{said:?}");
         assert!(said[0].contains("not executed: 2"), "{said:?}");
+    }
+
+    #[test]
+    fn a_part_that_is_no_shard_and_ended_early_is_not_green_either() {
+        let whole = lines("1", &[attempt("tour", "a", "passes", &json!({}))]);
+        let stopped = lines("2", &[attempt("tour", "b", "passes", &json!({}))])
+            .replace("\"cancelled\":null", "\"cancelled\":{\"by\":\"signal\",\"signal\":\"SIGINT\"}")
+            .replace("\"not_run\":0", "\"not_run\":1")
+            .replace("\"tests\":1", "\"tests\":2");
+        let (said, is_gap) = lacks(&[("a", &whole), ("b", &stopped)]);
+        assert_eq!(said, ["SIGINT ended the run: not executed: 1, killed with it: 0"]);
+        assert!(is_gap);
+        let (said, is_gap) = lacks(&[("a", &whole), ("b", &lines("2", &[]))]);
+        assert_eq!((said, is_gap), (vec![], false));
     }
 }
