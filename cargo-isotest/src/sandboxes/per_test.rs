@@ -13,7 +13,7 @@ use isotest_core::host::bounds;
 use isotest_core::plan::{Resolved, Template};
 use isotest_core::policy::{Capability, Isolation, State};
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Context for which the sandboxes of a run are prepared.
@@ -94,11 +94,22 @@ fn remark_on(sharing: &[Sharing]) -> Option<String> {
             plural(tests, "test"),
             one.binary_id
         ),
-        _ => format!(
-            "`per-binary`: {tests} tests of {} binaries share network and files with the others of their binary, and run one \
-             after another there",
-            sharing.len()
-        ),
+        several => {
+            let binaries: BTreeSet<_> = several.iter().map(|sharing| &sharing.binary_id).collect();
+            let groups = several.len();
+            let of = match binaries.first() {
+                Some(id) if binaries.len() == 1 => (*id).clone(),
+                _ => format!("{} binaries", binaries.len()),
+            };
+            let groups = if groups == binaries.len() {
+                "the others of their binary".to_owned()
+            } else {
+                format!("those of their binary that see the same, in {groups} groups")
+            };
+            format!(
+                "`per-binary`: {tests} tests of {of} share network and files with {groups}, and run one after another there"
+            )
+        }
     })
 }
 
@@ -306,4 +317,37 @@ fn sees_the_same<'a>(one: &'a TestSettings, other: &'a TestSettings) -> bool {
     let binds = |settings: &'a TestSettings| settings.binds.iter().map(|bind| &bind.value);
     let keeps = |settings: &'a TestSettings| settings.keeps.iter().map(|keep| &keep.value);
     one.network.value == other.network.value && binds(one).eq(binds(other)) && keeps(one).eq(keeps(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(groups: &[(&str, usize)]) -> String {
+        let groups: Vec<_> =
+            groups.iter().map(|(id, tests)| Sharing { binary_id: (*id).to_owned(), tests: *tests }).collect();
+        remark_on(&groups).unwrap_or_default()
+    }
+
+    #[test]
+    fn each_binary_is_counted_once_in_however_many_groups_its_tests_are() {
+        assert_eq!(said(&[("a", 1), ("b", 1)]), "");
+        let (one, rest) = ("the 2 tests of a share network and files", "and run one after another");
+        assert_eq!(said(&[("a", 2), ("b", 1)]), format!("`per-binary`: {one}, {rest}"));
+        assert_eq!(
+            said(&[("a", 2), ("b", 3)]),
+            format!(
+                "`per-binary`: 5 tests of 2 binaries share network and files with the others of their binary, {rest} there"
+            )
+        );
+        let same = "share network and files with those of their binary that see the same";
+        assert_eq!(
+            said(&[("a", 2), ("a", 3), ("a", 4)]),
+            format!("`per-binary`: 9 tests of a {same}, in 3 groups, {rest} there")
+        );
+        assert_eq!(
+            said(&[("a", 2), ("a", 3), ("b", 4)]),
+            format!("`per-binary`: 9 tests of 2 binaries {same}, in 3 groups, {rest} there")
+        );
+    }
 }
