@@ -11,6 +11,7 @@ use serde::Serialize;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Writes the closure of `program` to standard output.
 ///
@@ -18,7 +19,8 @@ use std::path::Path;
 /// When `program` is not an ELF file, or standard output cannot be written.
 pub(crate) fn show(program: &Path, format: MessageFormat, invocation: &Invocation) -> Result<End, Error> {
     let closure = Files::of_host().closure(program, invocation.variable("LD_LIBRARY_PATH"));
-    let closure = closure.map_err(|source| RootError::Closure { program: program.to_owned(), source })?;
+    let closure = closure
+        .map_err(|source| RootError::Closure { program: program.to_owned(), source: Arc::new(source) })?;
     let mut to = io::stdout().lock();
     match format {
         MessageFormat::Human => tree(&closure, &mut to),

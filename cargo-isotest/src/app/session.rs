@@ -13,7 +13,7 @@ use crate::invocation::Invocation;
 use crate::phases;
 use crate::registry::Registry;
 use crate::report;
-use crate::sandboxes::roots::{self, Roots};
+use crate::sandboxes::roots;
 use crate::sandboxes::run_directory::RunDirectory;
 use crate::sandboxes::setup_place::SetupPlace;
 use crate::sandboxes::{ForRun, ForTests, Sandboxes};
@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-/// Built tests of a project, with the roots in which they can be executed.
+/// Built tests of a project.
 #[derive(Debug)]
 pub(crate) struct Session {
     /// Result of the build.
@@ -41,7 +41,6 @@ pub(crate) struct Session {
     /// Budgets that its test binaries state.
     pub(crate) budgets: Budgets,
     interrupts: Interrupts,
-    roots: Arc<Roots>,
     /// Results of earlier runs from an archive of tests, and the directory of its files.
     archive: Option<(Past, RunDirectory)>,
     setup_place: OnceLock<SetupPlace>,
@@ -51,7 +50,7 @@ impl Session {
     /// Builds the tests.
     ///
     /// # Errors
-    /// When the tests cannot be built, or a root for them is unavailable.
+    /// When the tests cannot be built.
     pub(crate) fn of_tests(said: Said, invocation: &Invocation) -> Result<Self, Error> {
         let interrupts = Interrupts::take().map_err(HostError::System)?;
         if let Some(path) = said.archive.clone() {
@@ -69,7 +68,7 @@ impl Session {
         phases::begin("build");
         let build = workspace.build(&settings.cargo, |known| settings.check_filtersets(known))?;
         make(&kept)?;
-        Self::of_build(build, settings, interrupts, invocation)
+        Self::of_build(build, settings, interrupts)
     }
 
     /// Opens the tests of an archive.
@@ -87,16 +86,11 @@ impl Session {
         warn_of(&settings);
         settings.check_filtersets(&build.known)?;
         make(&kept_directories(&settings, &build.directories)?)?;
-        let session = Self::of_build(build, settings, interrupts, invocation)?;
+        let session = Self::of_build(build, settings, interrupts)?;
         Ok(Self { archive: Some((past, files)), ..session })
     }
 
-    fn of_build(
-        build: Build,
-        settings: Settings,
-        interrupts: Interrupts,
-        invocation: &Invocation,
-    ) -> Result<Self, Error> {
+    fn of_build(build: Build, settings: Settings, interrupts: Interrupts) -> Result<Self, Error> {
         phases::begin("roots");
         let directories = &build.directories;
         let sources = iter::once(&directories.workspace).chain(&directories.packages);
@@ -129,8 +123,7 @@ impl Session {
         {
             settings.sandbox.evidence = evidence::marks(&workspace);
         }
-        let roots = Arc::new(roots::of_tests(&settings, &build, invocation)?);
-        Ok(Self { build, settings, budgets, interrupts, roots, archive: None, setup_place: OnceLock::new() })
+        Ok(Self { build, settings, budgets, interrupts, archive: None, setup_place: OnceLock::new() })
     }
 
     /// Returns the results of earlier runs from the archive of the tests, if they are from one.
@@ -138,17 +131,18 @@ impl Session {
         self.archive.as_ref().map(|(past, _)| past)
     }
 
-    /// Prepares the sandboxes, calls `work` with them, and restores the host.
+    /// Prepares the roots and the sandboxes, calls `work` with them, and restores the host.
     ///
     /// # Errors
-    /// Errors of [`Sandboxes::with`].
+    /// When a root is unavailable, and errors of [`Sandboxes::with`].
     pub(crate) fn with<T>(
         &self,
         invocation: &Invocation,
         work: impl Fn(&Sandboxes) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        let roots = Arc::new(roots::of_tests(&self.settings, &self.build, invocation)?);
         phases::begin("cgroups and plan");
-        Sandboxes::with(&self.settings, &self.roots, invocation, work)
+        Sandboxes::with(&self.settings, &roots, invocation, work)
     }
 
     /// Returns the directory for the output of setup scripts, created at the first call.

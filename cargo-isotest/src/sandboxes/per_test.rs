@@ -130,6 +130,7 @@ impl Sandboxes {
         let mut limited: Vec<&Arc<TestSettings>> = Vec::new();
         let (mut templates, mut images, mut elsewhere) = (Vec::new(), Vec::new(), Elsewhere::default());
         for (test, own) in tests {
+            self.roots.usable(&own.root.value)?;
             let root = self.roots.index(&own.root.value, &test.binary);
             if root != self.roots.asked_in(&test.binary) {
                 elsewhere.add(&test.binary, own);

@@ -39,17 +39,31 @@ impl fmt::Display for Bind {
     }
 }
 
-/// Returns the root of tests, with an absolute path that exists.
+/// Returns the root of tests, with an absolute path. What is typed must exist; a file may name roots of tests that are not
+/// executed.
 pub(super) fn root(said: Setting<RootWord>, here: &Path) -> Result<Setting<RootWord>, SettingsError> {
     let Setting { value, origin } = said;
     let value = match value {
         RootWord::At(RootPath { kind, path }) => {
-            let path = existing(origin, &path, here)?.value;
+            let path = match existing(origin, &path, here) {
+                Err(SettingsError::NoSuchPath { origin, path }) if origin.is_of_file() => path,
+                found => found?.value,
+            };
             RootWord::At(RootPath { kind, path })
         }
         RootWord::Host | RootWord::Minimal => value,
     };
     Ok(Setting { value, origin })
+}
+
+/// Checks that there is something at the path of a root, if it is used.
+pub(super) fn needed(said: &Setting<RootWord>, is_used: bool) -> Result<(), SettingsError> {
+    match &said.value {
+        RootWord::At(RootPath { path, .. }) if is_used => {
+            existing(said.origin, path, Path::new("/")).map(drop)
+        }
+        RootWord::Host | RootWord::Minimal | RootWord::At(_) => Ok(()),
+    }
 }
 
 /// Parses a value of `--bind`. Only a last `:ro`, `:cow` or `:rw` is no part of the path, which may contain colons.

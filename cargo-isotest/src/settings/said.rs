@@ -11,7 +11,7 @@ use super::setting::{Origin, Setting};
 use super::task::{Task, Tool};
 use super::test::TestSettings;
 use super::update::Update;
-use super::{Settings, environment, typed};
+use super::{Settings, environment, paths, typed};
 use crate::cli::{
     Budgets, CargoArgs, Cli, CourseArgs, LibtestWords, MessageFormat, RunFormat, RunIgnored, Words,
 };
@@ -175,6 +175,7 @@ impl Said {
         let test = TestSettings::from_layer(take(&mut layer.test), &layer.levels)?;
         let sandbox = SandboxSettings::from_layer(&layer);
         let sandbox = SandboxSettings { update, controls: overrides.controls(), ..sandbox };
+        paths::needed(&test.root, task.is_sandboxed() && !self.course.no_run)?;
         sandbox.checked(iter::once(&test.root).chain(overrides.roots()))?;
         let display = DisplaySettings::from_layer(&layer.display);
         Ok(Settings {

@@ -115,6 +115,34 @@ impl Tool {
 }
 
 impl Task {
+    /// Returns whether something is executed in the root of the profile.
+    pub(crate) const fn is_sandboxed(&self) -> bool {
+        matches!(
+            self,
+            Self::Execute
+                | Self::List
+                | Self::Budgets(_)
+                | Self::Exec(_)
+                | Self::Doctests { .. }
+                | Self::Runner { .. }
+                | Self::Shell { .. }
+                | Self::Debug(_)
+                | Self::Explain(_)
+        )
+    }
+
+    /// Returns whether tests are executed, or shown as they would be, and not only asked for.
+    pub(crate) const fn executes_tests(&self) -> bool {
+        let is_asking = matches!(
+            self,
+            Self::List
+                | Self::Archive(_)
+                | Self::ShowConfig { .. }
+                | Self::Budgets(BudgetsArgs { action: BudgetsAction::List | BudgetsAction::Check, .. })
+        );
+        !is_asking
+    }
+
     /// Converts a command line into a task, and the words that select tests for it.
     pub(super) fn from_typed(typed: Typed, invocation: &Invocation) -> (Self, Words) {
         match typed {

@@ -309,7 +309,7 @@ fn a_root_of_some_tests_that_is_none_is_said_with_its_line_before_any_test() {
     fs::write(beside.path("broken"), "no archive").unwrap();
     let call = |root: &str| beside.call("", &[("test(=elsewhere)", root)]);
     for (kind, name, code, expected) in [
-        ("dir", "nowhere", 96, "` does not exist"),
+        ("dir", "nowhere", 96, "` as a root: No such file or directory (os error 2)"),
         ("dir", "broken", 96, "` as a root: Not a directory (os error 20)"),
         ("tar", "broken", 96, "` as a root: the archive is truncated"),
         ("oci", "broken", 96, "` as a root: the archive is truncated"),
@@ -327,8 +327,25 @@ fn a_root_of_some_tests_that_is_none_is_said_with_its_line_before_any_test() {
         assert!(first.contains("isotest.toml:5: ") && first.contains(expected), "{first}");
         assert_eq!(ended.stderr.matches("error: ").count(), 1, "{}", ended.stderr);
     }
-    // Nobody is in the way who does not need it.
-    call(&beside.root("dir", "empty")).arguments(["at_home"]).run().with_code(0);
+    // Nobody is in the way who does not need it, and nothing is unpacked for who executes nothing.
+    for (kind, name) in [("dir", "empty"), ("dir", "nowhere"), ("tar", "broken")] {
+        call(&beside.root(kind, name)).arguments(["at_home"]).run().with_code(0);
+    }
+    beside.pack("root.tar");
+    let roots = beside.project.target.join("isotest/roots");
+    let unpacked =
+        || fs::read_dir(&roots).into_iter().flatten().flatten().filter(|root| root.path().is_dir()).count();
+    let known = unpacked();
+    for root in [beside.root("tar", "root.tar"), beside.root("tar", "broken")] {
+        let unused = format!("[profile.other]\nroot = \"{root}\"");
+        let of_some = [("test(=elsewhere)", root.as_str())];
+        for arguments in [&["list"][..], &["--no-run"], &["show-config"], &["show-config", "one elsewhere"]] {
+            beside.call("", &of_some).arguments(arguments.iter().copied()).run().with_code(0);
+            beside.call(&format!("\n{unused}"), &[]).arguments(arguments.iter().copied()).run().with_code(0);
+        }
+        beside.call("", &[("all()", &root)]).arguments(["--no-run"]).run().with_code(0);
+    }
+    assert_eq!(unpacked(), known);
     let hiding = |root: &str| beside.call("hide-package = true", &[("test(=elsewhere)", root)]);
     let said = "isotest.toml:2: `hide-package = true` requires `root = \"minimal\"`";
     let ended = hiding("host").run().with_code(96);

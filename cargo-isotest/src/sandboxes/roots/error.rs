@@ -8,10 +8,11 @@ use crate::exit::{End, Exit};
 use crate::settings::Origin;
 use isotest_core::closure::{ElfError, Lack};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::{fmt, io};
 
 /// Error of a root file system.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum RootError {
     /// The root is unusable.
     #[error("{}cannot use `{}` as a root", Place(*.origin), .path.display())]
@@ -21,7 +22,7 @@ pub(crate) enum RootError {
         /// Path of the root.
         path: PathBuf,
         /// Reason.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Arc<dyn std::error::Error + Send + Sync>,
     },
     /// The directory of unpacked roots cannot be written.
     #[error("{}cannot unpack `{}` below `{}`", Place(*.origin), .path.display(), .into.display())]
@@ -35,7 +36,7 @@ pub(crate) enum RootError {
         /// Reason.
         why: io::ErrorKind,
         /// File and error of the system.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Arc<dyn std::error::Error + Send + Sync>,
     },
     /// A file is not a program whose libraries can be found.
     #[error("cannot find the shared libraries of `{}`", .program.display())]
@@ -43,7 +44,7 @@ pub(crate) enum RootError {
         /// File.
         program: PathBuf,
         /// Reason.
-        source: ElfError,
+        source: Arc<ElfError>,
     },
     /// The root lacks files that test binaries need.
     #[error("{}this root lacks what test binaries need: {}", Place(*.origin), CannotRun(.lacking))]
@@ -176,19 +177,19 @@ mod tests {
             path: "/r.tar".into(),
             into: "/w/target/isotest".into(),
             why: errno(number).kind(),
-            source: Box::new(errno(number)),
+            source: Arc::new(errno(number)),
         };
         let unusable = |origin| RootError::Unusable {
             origin,
             path: "/r.tar".into(),
-            source: Box::new(errno(libc::EACCES)),
+            source: Arc::new(errno(libc::EACCES)),
         };
         let cannot_run =
             |origin| RootError::CannotRun { origin, lacking: vec![("tour".to_owned(), lacks.clone())] };
         let text = each_variant!(RootError {
             RootError::Unusable { .. } => [unusable(flag), unusable(key)],
             RootError::NoPlace { .. } => [no_place(libc::ENOSPC), no_place(libc::EROFS), no_place(libc::EIO)],
-            RootError::Closure { .. } => [RootError::Closure { program: "/etc/passwd".into(), source: ElfError::NotElf }],
+            RootError::Closure { .. } => [RootError::Closure { program: "/etc/passwd".into(), source: Arc::new(ElfError::NotElf) }],
             RootError::CannotRun { .. } => [cannot_run(flag), cannot_run(key)],
         });
         is_as_kept("roots", text);
@@ -227,8 +228,8 @@ mod tests {
         let unusable = |source| {
             told(RootError::Unusable { origin: Origin::Flag("--root"), path: "/r.tar".into(), source })
         };
-        let archives = archives.into_iter().map(|error| unusable(error.into()));
-        let images = images.into_iter().map(|error| unusable(error.into()));
+        let archives = archives.into_iter().map(|error| unusable(Arc::new(error)));
+        let images = images.into_iter().map(|error| unusable(Arc::new(error)));
         is_as_kept("archives", archives.chain(images).collect::<String>());
     }
 }

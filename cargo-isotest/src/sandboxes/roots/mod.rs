@@ -60,50 +60,64 @@ pub(crate) struct Roots {
     pub(crate) each: Vec<Rooted>,
     /// Binaries, each with the index of the root in which it is asked for its tests.
     asked: Vec<(Arc<TestBinary>, usize)>,
+    /// Roots that some tests may have and that could not be made, with the reasons.
+    unusable: Vec<(RootWord, RootError)>,
 }
 
-/// Returns the roots that tests of the binaries may have.
+/// Returns the roots in which the binaries are asked for their tests, and if tests are to be executed, those that tests may
+/// have. Of the latter, one that cannot be made is in the way of the tests that are to have it only.
 ///
 /// # Errors
-/// When a root is unusable, or a binary cannot be executed in the root in which it is asked for its tests.
+/// When a root in which a binary is asked for its tests is unusable, or the binary cannot be executed in it.
 pub(crate) fn of_tests(
     settings: &Settings,
     build: &Build,
     invocation: &Invocation,
 ) -> Result<Roots, RootError> {
     let directories = &build.directories;
-    let of_binaries: Vec<_> =
-        build.binaries.iter().map(|binary| (binary, settings.roots_of(binary))).collect();
+    let may_have = |binary| {
+        let mut words = settings.roots_of(binary);
+        if !settings.task.executes_tests() {
+            words.truncate(1);
+        }
+        words
+    };
+    let of_binaries: Vec<_> = build.binaries.iter().map(|binary| (binary, may_have(binary))).collect();
     let base = &settings.test.root;
     let mut each: Vec<Rooted> = Vec::new();
+    let mut unusable: Vec<(RootWord, RootError)> = Vec::new();
     for word in iter::once(base).chain(of_binaries.iter().flat_map(|(_, words)| words.iter().copied())) {
-        if each.iter().any(|rooted| rooted.word.value == word.value) {
+        let is_known = each.iter().any(|rooted| rooted.word.value == word.value)
+            || unusable.iter().any(|(other, _)| *other == word.value);
+        if is_known {
             continue;
         }
-        match &word.value {
-            RootWord::Host => each.push(Rooted { word: word.clone(), ..of_host(directories, invocation) }),
+        let made = match &word.value {
+            RootWord::Host => Ok(vec![Rooted { word: word.clone(), ..of_host(directories, invocation) }]),
             RootWord::Minimal => {
                 let may_be_in = |words: &[&Setting<RootWord>]| {
                     words.iter().chain([&base]).any(|root| root.value == RootWord::Minimal)
                 };
                 let shown = of_binaries.iter().filter(|(_, words)| may_be_in(words));
                 let shown = shown.map(|(binary, _)| *binary);
-                each.extend(minimal(word, settings.sandbox.hide_package.value, shown, invocation)?);
+                minimal(word, settings.sandbox.hide_package.value, shown, invocation)
             }
-            RootWord::At(at) => each.push(of_path(word, at, directories, invocation)?),
+            RootWord::At(at) => of_path(word, at, directories, invocation).map(|rooted| vec![rooted]),
+        };
+        let is_asked_in = |(_, words): &(_, Vec<&Setting<RootWord>>)| words[0].value == word.value;
+        match made {
+            Ok(made) => each.extend(made),
+            Err(error) if word.value == base.value || of_binaries.iter().any(is_asked_in) => {
+                return Err(error);
+            }
+            Err(error) => unusable.push((word.value.clone(), error)),
         }
     }
-    let mut roots = Roots { each, asked: Vec::new() };
-    let asked = of_binaries.iter().map(|(binary, words)| (*binary, words[0]));
-    let indices = asked.clone().map(|(binary, word)| (Arc::clone(binary), roots.index(&word.value, binary)));
+    let mut roots = Roots { each, asked: Vec::new(), unusable };
+    let asked: Vec<_> = of_binaries.iter().map(|(binary, words)| (*binary, words[0])).collect();
+    let indices = asked.iter().map(|(binary, word)| (Arc::clone(binary), roots.index(&word.value, binary)));
     roots.asked = indices.collect();
-    for (place, word) in of_binaries.iter().map(|(_, words)| words[0]).enumerate() {
-        let is_same = |other: &&Setting<RootWord>| other.value == word.value;
-        if !asked.clone().take(place).any(|(_, other)| is_same(&other)) {
-            let there = asked.clone().filter(|(_, other)| is_same(other)).map(|(binary, _)| binary);
-            roots.check(word, &settings.test, there)?;
-        }
-    }
+    roots.check_each(&asked, &settings.test)?;
     Ok(roots)
 }
 
@@ -118,14 +132,14 @@ pub(crate) fn of_command(
     invocation: &Invocation,
 ) -> Result<Roots, RootError> {
     let word = &settings.test.root;
-    let of_one = |rooted| Roots { each: vec![rooted], asked: Vec::new() };
+    let of_one = |rooted| Roots { each: vec![rooted], asked: Vec::new(), unusable: Vec::new() };
     match &word.value {
         RootWord::Host => Ok(of_one(Rooted { word: word.clone(), ..of_host(directories, invocation) })),
         RootWord::Minimal => {
             let binary = &Arc::new(command(program, invocation));
             let hides_package = settings.sandbox.hide_package.value;
             let each = minimal(word, hides_package, [binary], invocation)?;
-            let roots = Roots { each, asked: Vec::new() };
+            let roots = Roots { each, asked: Vec::new(), unusable: Vec::new() };
             roots.check(word, &settings.test, [binary])?;
             Ok(roots)
         }
@@ -134,6 +148,15 @@ pub(crate) fn of_command(
 }
 
 impl Roots {
+    /// Checks that the root that a setting names for tests could be made.
+    ///
+    /// # Errors
+    /// When it could not.
+    pub(crate) fn usable(&self, word: &RootWord) -> Result<(), RootError> {
+        let unusable = self.unusable.iter().find(|(other, _)| other == word);
+        unusable.map_or(Ok(()), |(_, error)| Err(error.clone()))
+    }
+
     /// Returns the index of the root that a setting names for the tests of `binary`.
     pub(crate) fn index(&self, word: &RootWord, binary: &Arc<TestBinary>) -> usize {
         let named = || self.each.iter().enumerate().filter(|(_, rooted)| rooted.word.value == *word);
@@ -148,6 +171,22 @@ impl Roots {
         }
         let own = self.asked.iter().find(|(other, _)| Arc::ptr_eq(other, binary));
         own.map(|(_, index)| *index).unwrap_or_default()
+    }
+
+    /// Checks that binaries can be executed in the roots in which they are asked for their tests.
+    fn check_each(
+        &self,
+        asked: &[(&Arc<TestBinary>, &Setting<RootWord>)],
+        test: &TestSettings,
+    ) -> Result<(), RootError> {
+        for (place, (_, word)) in asked.iter().enumerate() {
+            let is_same = |other: &Setting<RootWord>| other.value == word.value;
+            if !asked.iter().take(place).any(|(_, other)| is_same(other)) {
+                let there = asked.iter().filter(|(_, other)| is_same(other)).map(|(binary, _)| *binary);
+                self.check(word, test, there)?;
+            }
+        }
+        Ok(())
     }
 
     /// Checks that binaries can be executed in the root that a setting names for them, with what their tests see
@@ -195,7 +234,7 @@ impl Rooted {
         let files = Files::of_tree(root, shared).map_err(|error| RootError::Unusable {
             origin: self.word.origin,
             path: root.clone(),
-            source: error.into(),
+            source: Arc::new(error),
         })?;
         let mut lacking = Vec::new();
         for binary in binaries.filter(|binary| binary.runner.is_empty()) {
@@ -232,12 +271,12 @@ fn of_path(
 ) -> Result<Rooted, RootError> {
     let origin = word.origin;
     let unusable =
-        |error: SourceError| RootError::Unusable { origin, path: at.path.clone(), source: error.into() };
+        |error: SourceError| RootError::Unusable { origin, path: at.path.clone(), source: Arc::new(error) };
     let store = store(directories, invocation);
     let kept = unpacked(at, &store).map_err(|error| match error.refusal().map(io::Error::kind) {
         Some(why) => {
             let into = kept::directory(&store);
-            RootError::NoPlace { origin, path: at.path.clone(), into, why, source: error.into() }
+            RootError::NoPlace { origin, path: at.path.clone(), into, why, source: Arc::new(error) }
         }
         None => unusable(error),
     })?;
@@ -381,7 +420,7 @@ fn minimal<'a>(
 fn closure(binary: &TestBinary, files: &Files) -> Result<Closure, RootError> {
     files
         .closure(&binary.path, binary.library_path())
-        .map_err(|source| RootError::Closure { program: binary.path.clone(), source })
+        .map_err(|source| RootError::Closure { program: binary.path.clone(), source: Arc::new(source) })
 }
 
 fn project(directories: &Directories) -> impl Iterator<Item = PathBuf> {
