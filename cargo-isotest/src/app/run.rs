@@ -61,7 +61,7 @@ pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error>
     if let Task::Budgets(BudgetsArgs { action: BudgetsAction::List, words, .. }) = &said.task
         && let [word] = words.as_slice()
         && let path = invocation.absolute(Path::new(word))
-        && path.is_file()
+        && budgets::is_file(word, &path)
     {
         // Other tools ask for the budgets of a binary that they have built, wherever that is.
         let declared = budgets::of_file(&path)?;

@@ -13,7 +13,7 @@ pub(crate) use metric::{Metric, Unit};
 pub(crate) use recorded::{
     Limits, RECORDED, Recorded, RecordedError, TestName, amount, readable, with_limits,
 };
-pub(crate) use section::{Declared, Entries};
+pub(crate) use section::{Declared, Entries, SectionError};
 
 use isotest_core::budget::{Budget, Entry};
 use isotest_core::outcome::Outcome;

@@ -1,10 +1,13 @@
 //! Reads the budgets in a test binary without executing it.
 
+use elf::abi::ELFMAGIC;
 use elf::endian::AnyEndian;
 use elf::{ElfStream, ParseError};
 use isotest_core::budget::{self, Entry, SECTION, Unreadable};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Seek};
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Seek};
+use std::path::Path;
 
 /// Sections of instrumented binaries, with the purposes of the instrumentation.
 const INSTRUMENTED: [(&str, &str); 3] = [
@@ -65,26 +68,71 @@ impl Entries {
 /// Error of unreadable budgets in a test binary.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SectionError {
+    /// The file cannot be opened or read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The file is a directory, a device or a pipe.
+    #[error("it is no regular file")]
+    NoFile,
+    /// The file is no program.
+    #[error("it is no ELF file")]
+    NoProgram,
+    /// The file is only the beginning of a program.
+    #[error("it ends before its sections do")]
+    Cut,
     /// The file is damaged.
     #[error(transparent)]
-    File(#[from] ParseError),
+    File(ParseError),
     /// A record has a format that this version does not know.
     #[error(transparent)]
     Record(#[from] Unreadable),
 }
 
+impl From<ParseError> for SectionError {
+    fn from(error: ParseError) -> Self {
+        match error {
+            ParseError::BadMagic(_) => Self::NoProgram,
+            ParseError::BadOffset(_) => Self::Cut,
+            ParseError::IOError(error) if error.kind() == io::ErrorKind::UnexpectedEof => Self::Cut,
+            ParseError::IOError(error) => Self::Io(error),
+            error => Self::File(error),
+        }
+    }
+}
+
 impl Declared {
-    /// Reads a test binary. Files that are not ELF, or only the beginning of one, have no budgets: they cannot be
+    /// Reads a test binary of a run. Files that are not ELF, or only the beginning of one, have no budgets: they cannot be
     /// executed either.
     ///
     /// # Errors
     /// When the file or a record cannot be read.
     pub(crate) fn read(binary: impl Read + Seek) -> Result<Self, SectionError> {
-        let mut file = match ElfStream::<AnyEndian, _>::open_stream(binary) {
-            Ok(file) => file,
-            Err(ParseError::BadMagic(_) | ParseError::BadOffset(_)) => return Ok(Self::default()),
-            Err(error) => return Err(error.into()),
-        };
+        match Self::read_program(binary) {
+            Err(SectionError::NoProgram | SectionError::Cut) => Ok(Self::default()),
+            read => read,
+        }
+    }
+
+    /// Reads the test binary at a path that somebody has named.
+    ///
+    /// # Errors
+    /// When there is no program, or it or a record cannot be read.
+    pub(crate) fn read_at(path: &Path) -> Result<Self, SectionError> {
+        // A pipe would be waited for until somebody writes to it.
+        if !fs::metadata(path)?.is_file() {
+            return Err(SectionError::NoFile);
+        }
+        Self::read_program(BufReader::new(File::open(path)?))
+    }
+
+    fn read_program(mut binary: impl Read + Seek) -> Result<Self, SectionError> {
+        let mut magic = Vec::new();
+        binary.by_ref().take(4).read_to_end(&mut magic)?;
+        if magic != ELFMAGIC {
+            return Err(SectionError::NoProgram);
+        }
+        binary.rewind()?;
+        let mut file = ElfStream::<AnyEndian, _>::open_stream(binary)?;
         let entries = match file.section_header_by_name(SECTION)?.copied() {
             Some(header) => budget::entries(file.section_data(&header)?.0).collect::<Result<_, _>>()?,
             None => Entries::default(),

@@ -5,6 +5,7 @@ use crate::host::is_refused_without_cgroups;
 use crate::project::Project;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use serde_json::{Value, json};
+use std::fs;
 use std::io::Write;
 
 fn budgets() -> Call {
@@ -106,7 +107,7 @@ fn the_report_says_by_how_much_and_where() {
     let kept = line("budget: memory ").expect("passing tests show what is left");
     assert!(kept.contains(" of 128 MiB (") && kept.contains(" procs") && kept.contains("cpu "), "{kept}");
     let number = soft.rsplit(':').next().and_then(|line| line.parse::<usize>().ok()).unwrap();
-    let source = std::fs::read_to_string(Project::fixture("budgets").directory.join("src/lib.rs")).unwrap();
+    let source = fs::read_to_string(Project::fixture("budgets").directory.join("src/lib.rs")).unwrap();
     assert_eq!(source.lines().nth(number - 1).map(str::trim), Some("#[budget(memory = \"64 MiB\")]"));
 }
 
@@ -126,7 +127,7 @@ fn budgets_may_be_reported_only_or_ignored() {
 #[test]
 fn no_budget_fails_for_page_cache() {
     let project = Project::fixture("budgets");
-    std::fs::create_dir_all(&project.target).unwrap();
+    fs::create_dir_all(&project.target).unwrap();
     let mut file = tempfile::NamedTempFile::new_in(&project.target).unwrap();
     file.write_all(&vec![1; 128 << 20]).unwrap();
     file.as_file().sync_all().unwrap();
@@ -285,6 +286,26 @@ fn the_budgets_of_a_binary_are_listed_without_its_project() {
         (&json!("used"), &json!(1 << 30), &json!(2)),
         "{row}"
     );
+    // What is no binary says so, and is no part of a test's name either.
+    let bytes = fs::read(&binary).unwrap();
+    fs::write(elsewhere.path().join("cut"), &bytes[..bytes.len() / 2]).unwrap();
+    fs::write(elsewhere.path().join("text"), "no program").unwrap();
+    for (word, why) in [
+        ("cut", "it ends before its sections do"),
+        ("text", "it is no ELF file"),
+        ("./", "it is no regular file"),
+        ("./absent", "No such file or directory (os error 2)"),
+    ] {
+        let ended = bare().arguments(["budgets", "list", word]).within(elsewhere.path()).run().with_code(2);
+        assert!(ended.stderr.starts_with("error: cannot read the budgets of `"), "{}", ended.stderr);
+        assert!(ended.stderr.contains(why), "{word}: {}", ended.stderr);
+        assert_eq!(
+            ended.stderr.contains(" hint: name a test binary"),
+            word != "./absent",
+            "{}",
+            ended.stderr
+        );
+    }
 }
 
 #[test]
@@ -306,7 +327,7 @@ fn a_budget_of_no_test_is_told() {
 fn configured(text: &str) -> (tempfile::TempDir, Call) {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("isotest.toml");
-    std::fs::write(&path, text).unwrap();
+    fs::write(&path, text).unwrap();
     let call = budgets().arguments(["--config-file".as_ref(), path.as_os_str()]);
     (place, call)
 }

@@ -1,6 +1,6 @@
 //! Error type of the budgets of a run.
 
-use crate::budget::{Origin, RecordedError};
+use crate::budget::{Origin, RecordedError, SectionError};
 use crate::error::Failure;
 use crate::exit::{End, Exit};
 use crate::remedy::{Obstacle, Remedy};
@@ -102,7 +102,15 @@ pub(crate) enum BudgetError {
         /// Id of the binary.
         binary_id: String,
         /// Error of the section in the binary.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: SectionError,
+    },
+    /// The file that was named as a test binary is none, or cannot be read.
+    #[error("cannot read the budgets of `{}`", .path.display())]
+    Program {
+        /// Path of the file.
+        path: PathBuf,
+        /// Error of the file or of the section in it.
+        source: SectionError,
     },
 }
 
@@ -118,6 +126,7 @@ impl Failure for BudgetError {
             | Self::BelowEmpty { .. }
             | Self::Revision { .. }
             | Self::Blame { .. }
+            | Self::Program { .. }
             | Self::NotOne { .. } => Exit::Usage.into(),
             Self::Unreadable { .. } => Exit::Listing.into(),
         }
@@ -140,9 +149,8 @@ impl Failure for BudgetError {
             }
             Self::Small { grain, .. } => enough(*grain),
             Self::BelowEmpty { empty, .. } => enough(empty.next_multiple_of(1 << 20)),
-            Self::Unreadable { .. } => {
-                "use the same version of isotest-core and cargo-isotest, or run with `--budgets off`".into()
-            }
+            Self::Unreadable { source, .. } => hint(source, ", or run with `--budgets off`")?,
+            Self::Program { source, .. } => hint(source, "")?,
         })
     }
 
@@ -150,6 +158,20 @@ impl Failure for BudgetError {
         match self {
             Self::Unmeasured { remedies, .. } => remedies,
             _ => &[],
+        }
+    }
+}
+
+/// Returns the hint at what helps against an error of a section, or `instead` of reading it.
+fn hint(error: &SectionError, instead: &str) -> Option<String> {
+    match error {
+        SectionError::Io(_) => None,
+        SectionError::NoFile | SectionError::NoProgram | SectionError::Cut | SectionError::File(_) => {
+            let hint = "name a test binary, as `cargo test --no-run` does, or without any path a part of tests' names";
+            Some(hint.to_owned()).filter(|_| instead.is_empty())
+        }
+        SectionError::Record(_) => {
+            Some(format!("use the same version of isotest-core and cargo-isotest{instead}"))
         }
     }
 }
@@ -172,7 +194,15 @@ mod tests {
     use crate::budget::Recorded;
     use crate::settings::{self, Part, Place, Table};
     use crate::testing::errors::{each_variant, is_as_kept};
+    use isotest_core::budget::Unreadable;
     use nix::libc;
+
+    /// Makes each kind of fault of a file that was named as a test binary.
+    fn faults() -> [SectionError; 5] {
+        let errno = io::Error::from_raw_os_error(libc::EACCES);
+        let record = Unreadable::Version("9 memory=1".to_owned());
+        [SectionError::NoFile, SectionError::NoProgram, SectionError::Cut, errno.into(), record.into()]
+    }
 
     #[test]
     fn each_variant_says_what_is_wrong_and_what_to_do() {
@@ -180,6 +210,8 @@ mod tests {
         let table = Table { file: ".config/isotest.toml".into(), part: Part::Whole };
         let place = Place { table: Box::leak(Box::new(table)), line: 3 };
         let in_file = settings::Origin::File("off", place);
+        let program = |source| BudgetError::Program { path: "a/tour".into(), source };
+        let [pipe, text, cut, closed, other] = faults().map(program);
         let text = each_variant!(BudgetError {
             BudgetError::Unmeasured { .. } => [BudgetError::Unmeasured {
                 obstacles: vec![Obstacle::from((Capability::Memory, "no memory controller".to_owned()))],
@@ -217,8 +249,9 @@ mod tests {
             }],
             BudgetError::Unreadable { .. } => [BudgetError::Unreadable {
                 binary_id: "tour".to_owned(),
-                source: "an unknown version of the format".into(),
-            }],
+                source: Unreadable::Version("9 memory=1".to_owned()).into(),
+            }, BudgetError::Unreadable { binary_id: "tour".to_owned(), source: errno(libc::EACCES).into() }],
+            BudgetError::Program { .. } => [pipe, text, cut, closed, other],
         });
         is_as_kept("budgets", text);
     }

@@ -14,7 +14,7 @@ pub(crate) mod record;
 
 pub(crate) use error::BudgetError;
 
-use crate::budget::{Declared, Metric, Recorded, TestBudget, Written, beside, grain};
+use crate::budget::{Declared, Metric, Recorded, SectionError, TestBudget, Written, beside, grain};
 use crate::cli::{Budgets as Mode, MessageFormat};
 use crate::error::Error;
 use crate::report::OutputError;
@@ -25,7 +25,7 @@ use isotest_core::cgroup;
 use isotest_core::limits::Control;
 use isotest_core::policy::Capability;
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -210,14 +210,40 @@ fn large_enough(test: &TestCase, memory_of_start: &HashMap<String, u64>) -> Resu
 /// # Errors
 /// When the file cannot be read.
 pub(crate) fn of_file(path: &Path) -> Result<Declared, BudgetError> {
-    let unreadable = |source| BudgetError::Unreadable { binary_id: path.display().to_string(), source };
-    let file = File::open(path).map_err(|error| unreadable(error.into()))?;
-    Declared::read(BufReader::new(file)).map_err(|error| unreadable(error.into()))
+    Declared::read_at(path).map_err(|source| BudgetError::Program { path: path.to_owned(), source })
 }
 
-fn unreadable(
-    binary: &TestBinary,
-    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> BudgetError {
+/// Returns whether a word of `budgets list` names a file in place of tests, at this path: there is one, or the word can be no
+/// part of a test's name.
+pub(crate) fn is_file(word: &str, path: &Path) -> bool {
+    let may_be_name = !["/", "./", "../"].iter().any(|start| word.starts_with(start));
+    let is_bare = !word.contains('/');
+    let is_name = match fs::metadata(path) {
+        Ok(found) => is_bare && !found.is_file(),
+        Err(error) => is_bare || (may_be_name && error.kind() == io::ErrorKind::NotFound),
+    };
+    !is_name
+}
+
+fn unreadable(binary: &TestBinary, source: impl Into<SectionError>) -> BudgetError {
     BudgetError::Unreadable { binary_id: binary.id.clone(), source: source.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_told_from_a_part_of_a_name() {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join("binary"), "").unwrap();
+        fs::create_dir(place.path().join("parser")).unwrap();
+        let is_file = |word: &str| is_file(word, &place.path().join(word));
+        for word in ["binary", "./binary", "./parser", "./no_such", "/no/such", "parser/", "/dev/null"] {
+            assert!(is_file(word), "{word}");
+        }
+        for word in ["parser", "no_such", "parser::reads", "src/lib.rs - reads"] {
+            assert!(!is_file(word), "{word}");
+        }
+    }
 }
