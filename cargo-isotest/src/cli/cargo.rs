@@ -1,5 +1,6 @@
 //! Cargo's own flags: parsed as far as isotest needs them, and passed on to `cargo test` as given.
 
+use super::numbers;
 use super::report::OutputArgs;
 use clap::Args;
 use std::ffi::OsString;
@@ -78,7 +79,7 @@ pub(crate) struct CompilationArgs {
     #[arg(long)]
     ignore_rust_version: bool,
     /// Number of parallel build jobs [default: number of CPUs]
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = numbers::build_jobs)]
     build_jobs: Option<OsString>,
 }
 

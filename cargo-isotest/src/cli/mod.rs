@@ -597,6 +597,15 @@ mod tests {
             &["--network", "wifi"],
             &["--unknown"],
             &["-q", "list", "-v"],
+            &["report", "--schema", "a.jsonl"],
+            &["report", "--schema", "--junit", "x"],
+            &["report", "--trace", "x", "--schema"],
+            &["report", "--schema", "--merge"],
+            &["report", "--schema", "--github"],
+            &["report", "--schema", "--diff", "x"],
+            &["--build-jobs", "x"],
+            &["--build-jobs", "0"],
+            &["list", "--build-jobs="],
         ] {
             assert_eq!(read(arguments).unwrap_err().exit_code(), 2, "{arguments:?}");
         }

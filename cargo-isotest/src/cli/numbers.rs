@@ -1,6 +1,7 @@
 //! Numbers, sizes and times on the command line. Each parser says in its own words what to type.
 
 use bytesize::ByteSize;
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 
 /// Parses a whole number from `least` to `most`.
@@ -22,6 +23,15 @@ pub(super) fn count(text: &str) -> Result<NonZeroUsize, String> {
 pub(super) fn count_or_none(text: &str) -> Result<usize, String> {
     let parsed = text.parse();
     parsed.map_err(|_| "must be a whole number of at least 0".to_owned())
+}
+
+/// Parses a number of cargo's jobs, as cargo reads it: so many fewer than CPUs if it is negative.
+pub(super) fn build_jobs(text: &str) -> Result<OsString, String> {
+    let number = text.parse::<i32>().ok().filter(|number| *number != 0);
+    let is_read = text == "default" || number.is_some();
+    is_read.then(|| text.into()).ok_or_else(|| {
+        "must be a number above 0, a negative number (so many fewer than CPUs) or `default`".to_owned()
+    })
 }
 
 /// Parses a number of processes, of which there must be one.

@@ -16,11 +16,26 @@ pub(crate) struct FileArgs {
     pub(crate) report: Vec<ReportFile>,
 }
 
+/// Ids of what is said of runs, and has nothing to say of the schema.
+const BESIDE_SCHEMA: [&str; 11] = [
+    "files",
+    "junit",
+    "ctrf",
+    "markdown",
+    "openmetrics",
+    "html",
+    "trace",
+    "diff",
+    "merge",
+    "github",
+    "touched",
+];
+
 /// Arguments of `report`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct ReportArgs {
     /// What `--report json=FILE` or `--message-format json` wrote
-    #[arg(value_name = "FILE", required_unless_present = "schema", conflicts_with = "schema")]
+    #[arg(value_name = "FILE", required_unless_present = "schema")]
     pub(crate) files: Vec<PathBuf>,
     /// Write JUnit XML to FILE
     #[arg(long, value_name = "FILE")]
@@ -47,7 +62,7 @@ pub(crate) struct ReportArgs {
     #[arg(long)]
     pub(crate) merge: bool,
     /// Print the JSON schema of the lines, which needs no FILE
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = BESIDE_SCHEMA)]
     pub(crate) schema: bool,
     /// Write annotations, and the summary and outputs of a GitHub step
     #[arg(long, hide = true)]

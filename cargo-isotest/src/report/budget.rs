@@ -2,8 +2,7 @@
 
 use crate::budget::{Check, Growth, Unit};
 use crate::text::sanitize::word;
-use crate::text::units::{cpu, marked, memory};
-use std::time::Duration;
+use crate::text::units::{fine_memory, fine_time, marked, memory};
 
 /// Makes lines about exceeded limits, and if `verbose` one about the others.
 pub(super) fn lines(checks: &[Check<'_>], verbose: bool) -> Vec<String> {
@@ -87,9 +86,8 @@ fn figure(check: &Check<'_>, used: u64) -> String {
 /// Returns a value in the unit of the check's metric, as text. Whole numbers have no decimal.
 fn amount(check: &Check<'_>, value: u64) -> String {
     match check.limit.metric.unit() {
-        Unit::Bytes if value < 1 << 20 => format!("{} KiB", value.div_ceil(1024)),
-        Unit::Bytes => memory(value).replacen(".0 ", " ", 1),
-        Unit::Microseconds => cpu(Duration::from_micros(value)),
+        Unit::Bytes => fine_memory(value).replacen(".0 ", " ", 1),
+        Unit::Microseconds => fine_time(value),
         Unit::Count => value.to_string(),
     }
 }
@@ -123,6 +121,7 @@ mod tests {
             said(memory, Outcome::OomKilled, 576 << 20),
             said(memory, Outcome::Passed, 12 << 20),
             said(others, Outcome::Failed { code: 101 }, 0),
+            said("1 cpu_us=1 line=9 name=k::a file=tests/b.rs", Outcome::Passed, 0),
         ];
         assert_data_eq!(
             all.concat(),
@@ -137,6 +136,7 @@ wall budget 4 ms, took 4 ms (+8 %): tests/b.rs:9
 disk budget 1 MiB, peak ~3 MiB (+200 %): tests/b.rs:9
 io_write budget 4 KiB, wrote 8 KiB (+100 %): tests/b.rs:9
 budget: procs 1 of 8 (12 %)
+cpu budget 1 us, used 2 ms (+219900 %): tests/b.rs:9
 
 "#]]
         );

@@ -13,6 +13,19 @@ pub(crate) fn memory(bytes: u64) -> String {
     format!("{}.{} {name}", tenths / 10, tenths % 10)
 }
 
+/// Formats bytes like [`memory`], and what is less than 1 MiB in KiB, rounded up: nothing is shown as 0 that is not.
+pub(crate) fn fine_memory(bytes: u64) -> String {
+    if bytes < MEBIBYTE { format!("{} KiB", bytes.div_ceil(1024)) } else { memory(bytes) }
+}
+
+/// Formats microseconds of a time that may be short like [`cpu`], and what is less than a millisecond as what it is.
+pub(crate) fn fine_time(microseconds: u64) -> String {
+    match microseconds {
+        1..1000 => format!("{microseconds} us"),
+        _ => cpu(Duration::from_micros(microseconds)),
+    }
+}
+
 /// Formats bytes like [`memory`], without the decimal from 100 MiB on.
 pub(crate) fn round_memory(bytes: u64) -> String {
     if (100 * MEBIBYTE..9_999 * MEBIBYTE).contains(&bytes) {
@@ -86,6 +99,18 @@ mod tests {
         }
         assert_eq!(round_memory(640_679_117), "611 MiB");
         assert_eq!(round_memory(734_003), "0.7 MiB");
+    }
+
+    #[test]
+    fn nothing_that_is_little_is_shown_as_nothing() {
+        for (bytes, text) in
+            [(0, "0 KiB"), (1, "1 KiB"), (8 << 10, "8 KiB"), (MEBIBYTE, "1.0 MiB"), (3 * MEBIBYTE, "3.0 MiB")]
+        {
+            assert_eq!(fine_memory(bytes), text);
+        }
+        for (microseconds, text) in [(0, "0 ms"), (1, "1 us"), (999, "999 us"), (1000, "1 ms")] {
+            assert_eq!(fine_time(microseconds), text);
+        }
     }
 
     #[test]

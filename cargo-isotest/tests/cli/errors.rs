@@ -5,7 +5,7 @@ use crate::help::is_as_kept;
 use std::fmt::Write;
 use std::path::Path;
 
-const LINES: [&str; 91] = [
+const LINES: [&str; 94] = [
     "--timeout 0s",
     "--timeout soon",
     "--list-timeout 0s",
@@ -26,6 +26,9 @@ const LINES: [&str; 91] = [
     "--budgets maybe",
     "--report junit",
     "--report word=a.txt",
+    "report --schema --junit x",
+    "--build-jobs x",
+    "--build-jobs 0",
     "--fail-on-increase 5",
     "--baseline a --fail-on-increase many",
     "--root image:x",

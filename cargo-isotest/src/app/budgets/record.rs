@@ -4,7 +4,7 @@ use crate::app::budgets::error::BudgetError;
 use crate::app::budgets::file;
 use crate::app::budgets::peaks::{Last, Peak, Peaks};
 use crate::budget::{Limits, Metric, Recorded, Unit, amount, grain, readable, with_limits};
-use crate::text::units::{memory, plural};
+use crate::text::units::{fine_memory, plural};
 use isotest_core::cgroup;
 use std::path::Path;
 
@@ -104,7 +104,7 @@ impl Wanted {
             if metric.unit() == Unit::Microseconds { HEADROOM_OF_TIMES_PERCENT } else { HEADROOM_PERCENT };
         let new = readable(metric, highest, self.headroom.unwrap_or(of_times), grain(cgroup::processors()));
         let text = |value| amount(metric, value);
-        let used = if metric.unit() == Unit::Bytes { memory(highest) } else { text(highest) };
+        let used = if metric.unit() == Unit::Bytes { fine_memory(highest) } else { text(highest) };
         Ok(match (self.which, known) {
             (Which::New, None) => Some((new, format!("{key} {} (used {used})", text(new)))),
             (Which::Raised, Some(old)) if old < highest => {
@@ -149,14 +149,14 @@ mod tests {
         assert_data_eq!(
             text.replace(&*place.path().to_string_lossy(), "[WORKSPACE]"),
             str![[r#"
-tour has_one: io_write 4 KiB -> 1 MiB (used 0.0 MiB)
+tour has_one: io_write 4 KiB -> 1 MiB (used 8 KiB)
 wrote 1 budget to `[WORKSPACE]/.config/isotest-budgets.toml`
 
 no recorded budget is below what was measured
 
 tour has_none: cpu 60ms (used 2ms 200us)
 tour has_none: procs 2 (used 1)
-tour has_none: io_write 1 MiB (used 0.0 MiB)
+tour has_none: io_write 1 MiB (used 8 KiB)
 tour has_one: cpu 60ms (used 2ms 200us)
 tour leaks: no budget of cpu, since it leaves processes running, whose memory is in its peak
 tour leaks: no budget of procs, since it leaves processes running, whose memory is in its peak

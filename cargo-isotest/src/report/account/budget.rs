@@ -1,8 +1,7 @@
 //! Limits of a test's budget beside the used values, in words; pure.
 
-use crate::text::units::{cpu, marked, memory};
+use crate::text::units::{fine_memory, fine_time, marked};
 use serde::Deserialize;
-use std::time::Duration;
 
 /// Limit of a test's budget, and the value that was used.
 #[derive(Debug, Clone, Deserialize)]
@@ -59,9 +58,8 @@ impl Budgeted {
 
     fn amount(&self, value: u64) -> String {
         match self.unit.as_str() {
-            "bytes" if value < 1 << 20 => format!("{} KiB", value.div_ceil(1024)),
-            "bytes" => memory(value),
-            "us" => cpu(Duration::from_micros(value)),
+            "bytes" => fine_memory(value),
+            "us" => fine_time(value),
             _ => value.to_string(),
         }
     }
@@ -98,6 +96,8 @@ mod tests {
         let [bytes, time, count] = ["bytes", "us", "count"].map(|unit| limit(unit, 2 << 20, Some(2000)));
         assert_eq!([bytes.allowed(), bytes.spent()], ["2.0 MiB", "2 KiB"]);
         assert_eq!([time.allowed(), time.spent()], ["2097 ms", "2 ms"]);
+        let [bytes, time] = ["bytes", "us"].map(|unit| limit(unit, 1, Some(1)));
+        assert_eq!([bytes.spent(), time.allowed()], ["1 KiB", "1 us"], "what is little is not nothing");
         assert_eq!([count.allowed(), count.spent(), count.origin()], ["2097152", "2000", "src/lib.rs:7"]);
     }
 }

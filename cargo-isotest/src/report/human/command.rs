@@ -75,25 +75,25 @@ mod tests {
             anstream::adapter::strip_str(&texts).to_string(),
             str![[r#"
       Exit 0 [  0.004s]    0.7 MiB    2 ms cpu   1 task
-             disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
+             disk: 4 KiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
     Exit 101 [  0.004s]    0.7 MiB    2 ms cpu   1 task
-             disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
+             disk: 4 KiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
      SIGSEGV [  0.004s]    0.7 MiB    2 ms cpu   1 task
-             disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
+             disk: 4 KiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
      TIMEOUT [  0.004s]    0.7 MiB    2 ms cpu   1 task
              its time ran out, and it was killed
-             disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
+             disk: 4 KiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
          OOM [  0.004s]    0.7 MiB    2 ms cpu   1 task
              it reached its memory limit, and the kernel killed 1 process
-             disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
+             disk: 4 KiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
       Exit 0 [  0.004s]    0.7 MiB    2 ms cpu   1 task
              left running, and killed: sleep 30 (pid 7)
-             disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
+             disk: 4 KiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
 
 "#]]

@@ -8,7 +8,7 @@ use crate::testcase::TestCase;
 use crate::text::captured::captured;
 use crate::text::sanitize::{block, word};
 use crate::text::style::{BAD, BOLD, DIM, GOOD, LOST, WARN, headed};
-use crate::text::units::{cpu, marked, memory, plural, round_memory, signal};
+use crate::text::units::{cpu, fine_memory, fine_time, marked, memory, plural, round_memory, signal};
 use crate::verdict::{Effect, Kind, Verdict};
 use anstyle::Style;
 use isotest_core::metric::{Metric, Text, Unit};
@@ -258,8 +258,8 @@ fn details(usage: &Usage) -> Vec<String> {
 
 fn in_unit(unit: Unit, value: u64) -> String {
     match unit {
-        Unit::Bytes => memory(value),
-        Unit::Microseconds => cpu(Duration::from_micros(value)),
+        Unit::Bytes => fine_memory(value),
+        Unit::Microseconds => fine_time(value),
         Unit::Count(noun) => plural(usize::try_from(value).unwrap_or(usize::MAX), noun),
     }
 }
@@ -421,7 +421,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour::parser    accept
              left running, and killed: sleep 30 (pid 7)
         PASS [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour::parser    accepts_empty_input
              suspect: it left its cgroup; do not trust its figures
-             disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
+             disk: 4 KiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
              note: errno 75␊means a foreign owner
 

@@ -487,11 +487,11 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
         Note `/home/a/nfs` is read-only
        Start tour test_0
         PASS [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour          test_0
-             disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
+             disk: 4 KiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
        Start tour test_1
         FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour          test_1
-             disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
+             disk: 4 KiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
   --- stderr of tour test_1 ---
     panicked at 'no'
@@ -499,7 +499,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
        Start tour test_2
    LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour          test_2
              left running, and killed: sleep 30 (pid 7)
-             disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
+             disk: 4 KiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
   --- stderr of tour test_2 ---
     panicked at 'no'
