@@ -121,6 +121,10 @@ def check(run):
             injected = step(job, arguments=f"passes_and_talks\n$(touch {place}/forged)\n`touch {place}/forged`")
             expect("no input is executed", (place / "forged").exists(), False)
             expect("all tests but those that are named are left out", injected["outputs"]["passed"], "1")
+            for arguments in ("--help", "--no-run", "--version"):
+                idle = step(job, arguments=arguments)
+                expect(f"a step that `{arguments}` lets execute no test is not green", [done["status"] for done in idle["steps"]], [0, 0, 1, 0])
+                expect("it says so", [(said["step"], said["name"]) for said in idle["commands"]], [("run", "error")])
             cancelled(job)
             for what, spoil in SPOILED.items():
                 spoil(archive)

@@ -42,4 +42,9 @@ while kill -s 0 "${running}" 2>/dev/null; do
     wait "${running}" || status=$?
 done
 printf '\n::%s::\n' "${word}"
+# Arguments such as `--help` or `list` make something else of the command than a run. Only a run that has ended says so in its results.
+if [[ ${status} == 0 ]] && ! grep -q '^{"type":"run-finished",' "${place}/results.jsonl" 2>/dev/null; then
+    echo "::error title=cargo isotest::no test was executed: the input \`arguments\` asks for something else than a run"
+    exit 1
+fi
 exit "${status}"
