@@ -40,6 +40,7 @@ use crate::values::{Partition, PartitionBy};
 use fastrand::Rng;
 use isotest_core::limits::Control;
 use isotest_core::policy::Isolation;
+use isotest_core::sys::clock::Instant;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -311,9 +312,11 @@ impl Run<'_> {
         });
         started.map_err(OutputError::Stream)?;
         let execution = self.execution();
+        let began = self.begin();
         let set_up = setup::execute(&prepared.scripts, self.workers, &mut reporters);
         if set_up.has_ended_the_run() {
-            return end_of(without_tests(set_up, counted(selected), &mut reporters), reporters.lost());
+            let summary = Summary { wall: began.elapsed(), ..Summary::new(counted(selected)) };
+            return end_of(without_tests(set_up, summary, &mut reporters), reporters.lost());
         }
         self.expect(&units);
         let variables = prepared.variables(&set_up);
@@ -324,6 +327,7 @@ impl Run<'_> {
         let schedule = Schedule {
             wish: selected.is_of_harness.then_some(&self.settings.selection),
             stress: self.settings.course.stress(),
+            began,
             evidence: evidence.as_ref(),
             ..prepared.schedule(&needs, &variables, &execution, self.sandboxes)
         };
@@ -331,6 +335,15 @@ impl Run<'_> {
         let finished = schedule.execute(self.workers, counted(selected), &mut recorder);
         history.add(&recorder.results());
         end_of(finished, reporters.lost())
+    }
+
+    /// Begins to execute scripts and tests, from when on the time of the run counts. Returns when that is.
+    fn begin(&self) -> Instant {
+        let began = Instant::now();
+        let limit = self.settings.execution.global_timeout.value;
+        // A limit that overflows the clock is none.
+        self.workers.end_at(limit.and_then(|limit| began.checked_add(limit)));
+        began
     }
 
     /// Returns how tests are executed, in as many slots as there are.
@@ -543,10 +556,10 @@ fn those_of(binaries: &[Arc<TestBinary>], whole: &[WholeBinary]) -> Vec<WholeBin
 /// Ends a run whose setup scripts have cancelled it.
 fn without_tests(
     SetUp { cancelled, mut unwritten, .. }: SetUp,
-    selection: Counted,
+    summary: Summary,
     reporters: &mut Reporters,
 ) -> Finished {
-    let summary = Summary { cancelled, ..Summary::new(selection) };
+    let summary = Summary { cancelled, ..summary };
     if unwritten.is_none() {
         unwritten = reporters.event(&Event::RunFinished { summary: &summary }).err();
     }

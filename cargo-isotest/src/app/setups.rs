@@ -13,6 +13,7 @@ use crate::schedule::{OUTPUT_BYTES, Schedule};
 use crate::settings::{Bind, Execution, Setting, SetupScript, TestSettings};
 use crate::testcase::{TestBinary, TestCase};
 use isotest_core::plan::{SandboxPlan, Workload};
+use isotest_core::sys::clock::Instant;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -39,7 +40,7 @@ impl Prepared<'_> {
         self.of_each.iter().map(|own| variables_of(own, &self.scripts, set_up)).collect()
     }
 
-    /// Returns the schedule of the units, each of which is executed once and leaves no evidence.
+    /// Returns the schedule of a run that begins now with its units, each of which is executed once and leaves no evidence.
     pub(super) fn schedule<'a>(
         &'a self,
         needs: &'a Needs,
@@ -56,6 +57,7 @@ impl Prepared<'_> {
             wish: None,
             execution,
             stress: None,
+            began: Instant::now(),
             sandboxes,
             evidence: None,
         }

@@ -65,6 +65,8 @@ pub(crate) struct Schedule<'run> {
     pub(crate) execution: &'run Execution,
     /// Repetition of the tests, if they are executed more than once.
     pub(crate) stress: Option<Stress>,
+    /// Start of the run: that of its first setup script, or else of its first attempt.
+    pub(crate) began: Instant,
     /// Sandboxes in which the tests are executed.
     pub(crate) sandboxes: &'run Sandboxes,
     /// Store of evidence; `None` if evidence is thrown away.
@@ -112,7 +114,6 @@ impl Schedule<'_> {
         reporters: &mut dyn Reporter,
     ) -> Finished {
         phases::begin("tests");
-        let started = Instant::now();
         let summary = Summary::new(selection);
         let ground = &self.sandboxes.ground;
         let mut run = Run::new(
@@ -122,6 +123,7 @@ impl Schedule<'_> {
                 templates: &self.shown.templates,
                 execution: self.execution,
                 stress: self.stress,
+                deadline: workers.deadline(),
                 ground,
             },
             summary,
@@ -152,7 +154,7 @@ impl Schedule<'_> {
         let iterations = run.iterations();
         let Run { mut summary, mut unwritten, reporters, .. } = run;
         summary.iterations = iterations;
-        summary.wall = started.elapsed();
+        summary.wall = self.began.elapsed();
         if unwritten.is_none() {
             unwritten = reporters.event(&Event::RunFinished { summary: &summary }).err();
         }

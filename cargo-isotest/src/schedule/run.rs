@@ -37,6 +37,8 @@ pub(super) struct Subject<'run> {
     pub(super) templates: &'run [Arc<Template>],
     pub(super) execution: &'run Execution,
     pub(super) stress: Option<Stress>,
+    /// Moment at which the time of the run is over.
+    pub(super) deadline: Option<Instant>,
     pub(super) ground: &'run Ground,
 }
 
@@ -160,10 +162,9 @@ impl<'run> Run<'run> {
             let test = &self.unit(launch).title();
             self.reporters.event(&Event::AttemptSlow { test, launch, time })?;
         }
-        let is_over = |limit: Duration| limit <= now.saturating_duration_since(self.began);
         let may_end =
             matches!(self.summary.cancelled, None | Some(Cancellation::FailFast { immediate: false }));
-        if may_end && self.subject.execution.global_timeout.value.is_some_and(is_over) {
+        if may_end && self.subject.deadline.is_some_and(|deadline| deadline <= now) {
             return self.cancelled(Cancellation::GlobalTimeout);
         }
         Ok(Flow::On)
@@ -510,6 +511,7 @@ mod tests {
                 templates: &[],
                 execution: &execution,
                 stress: None,
+                deadline: None,
                 ground: &ground,
             },
             summary,

@@ -71,10 +71,16 @@ impl SetUp {
     }
 }
 
-/// Executes scripts until the last, the first that fails, or a signal.
+/// Executes scripts until the last, the first that fails, the end of the run's time, or a signal.
 pub(crate) fn execute(scripts: &[Script], workers: &Workers<'_>, reporters: &mut dyn Reporter) -> SetUp {
     let mut set_up = SetUp::default();
     for script in scripts {
+        if workers.is_over() {
+            let by = Cancellation::GlobalTimeout;
+            set_up.cancelled = Some(by);
+            set_up.unwritten = reporters.event(&Event::Cancelled { by }).err();
+            break;
+        }
         let job = |_, _| Job {
             template: Arc::clone(&script.template),
             image: Arc::clone(&script.image),
@@ -82,7 +88,8 @@ pub(crate) fn execute(scripts: &[Script], workers: &Workers<'_>, reporters: &mut
             is_test: false,
             evidence: None,
         };
-        let mut hearing = Hearing { script, running: None, set_up: &mut set_up, reporters };
+        let is_over = &|| workers.is_over();
+        let mut hearing = Hearing { script, running: None, set_up: &mut set_up, reporters, is_over };
         let needs = Needs::default();
         let admission = Admission::new(Threads { jobs: 1, ahead: 0 }, &needs, &|| None);
         workers.execute_all(Queue::new([1]), admission, job, |news, _| hearing.hear(news));
@@ -100,6 +107,8 @@ struct Hearing<'run> {
     running: Option<(Launch, Duration)>,
     set_up: &'run mut SetUp,
     reporters: &'run mut dyn Reporter,
+    /// Returns whether the time of the run is over.
+    is_over: &'run dyn Fn() -> bool,
 }
 
 impl Hearing<'_> {
@@ -133,11 +142,18 @@ impl Hearing<'_> {
             self.set_up.unwritten.get_or_insert(error);
             return Flow::End;
         }
-        if self.set_up.cancelled.is_some() { Flow::NoMore } else { Flow::On }
+        match self.set_up.cancelled {
+            None => Flow::On,
+            Some(Cancellation::GlobalTimeout) => Flow::End,
+            Some(_) => Flow::NoMore,
+        }
     }
 
     fn tick(&mut self) -> io::Result<()> {
         self.reporters.between(Between::Tick)?;
+        if self.set_up.cancelled.is_none() && (self.is_over)() {
+            return self.cancel(Cancellation::GlobalTimeout);
+        }
         let Some((launch, next)) = self.running else { return Ok(()) };
         if next <= Instant::now().saturating_duration_since(launch.at) {
             let period = self.script.settings.slow_timeout.value.period;

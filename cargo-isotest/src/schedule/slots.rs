@@ -133,6 +133,14 @@ pub(crate) struct Workers<'run> {
     /// Whether orders that are still in the queue are answered, and not executed.
     stopped: Arc<AtomicBool>,
     common: Arc<dyn Ending + 'run>,
+    /// Moment at which the run is over, if there is one.
+    deadline: Mutex<Option<Instant>>,
+}
+
+/// Returns when the listener is to hear next that time has passed: after a while, and when the run is over.
+fn next_tick(now: Instant, deadline: Option<Instant>) -> Instant {
+    let tick = now + TICK;
+    deadline.filter(|deadline| now < *deadline).map_or(tick, |deadline| tick.min(deadline))
 }
 
 impl<'run> Workers<'run> {
@@ -172,7 +180,8 @@ impl<'run> Workers<'run> {
             let started = threads::builder().spawn_scoped(scope, work);
             started.map_err(|source| HostError::Thread { task: "for a job slot", source })?;
         }
-        Ok((Self { cancel, orders, news, jobs, stopped, common: common as Arc<dyn Ending + 'run> }, tell))
+        let common = common as Arc<dyn Ending + 'run>;
+        Ok((Self { cancel, orders, news, jobs, stopped, common, deadline: Mutex::default() }, tell))
     }
 
     /// Waits until every slot is ready.
@@ -209,6 +218,21 @@ impl<'run> Workers<'run> {
         self.jobs
     }
 
+    /// Sets when the run is over, if it ever is. Whoever listens hears then that time has passed.
+    pub(crate) fn end_at(&self, deadline: Option<Instant>) {
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
+    }
+
+    /// Returns when the run is over.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns whether the time of the run is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.deadline().is_some_and(|deadline| deadline <= Instant::now())
+    }
+
     /// Executes the attempts of a queue, each by its job, and passes on what is heard of them, and `None` now and
     /// then. Whoever hears it may queue further attempts. Returns when none waits or is running.
     ///
@@ -226,7 +250,7 @@ impl<'run> Workers<'run> {
         // Number of ordered attempts that have not been reported as finished.
         let mut open = 0;
         let mut in_common = InCommon::in_slots(&*self.common);
-        let mut tick = Instant::now() + TICK;
+        let mut tick = next_tick(Instant::now(), self.deadline());
         loop {
             open += self.order(&mut queue, &mut admission, open, |attempt, place| {
                 let job = job(attempt, place);
@@ -290,7 +314,7 @@ impl<'run> Workers<'run> {
             Ok(Told { news: News::Panicked, .. }) => go_down(),
             Ok(Told { news, waiting, hold }) => Some(Heard { news: Some(news), waiting, hold }),
             Err(RecvTimeoutError::Timeout) => {
-                *tick = Instant::now() + TICK;
+                *tick = next_tick(Instant::now(), self.deadline());
                 Some(Heard { news: None, waiting: None, hold: None })
             }
             Err(RecvTimeoutError::Disconnected) => None,
@@ -533,6 +557,7 @@ mod tests {
             jobs: 1,
             stopped: Arc::default(),
             common: Arc::new(CommonSlots::default()),
+            deadline: Mutex::default(),
         };
         let waited = thread::scope(|scope| {
             let alarm = Alarm { cancel: &cancel, tell: tell.clone() };
@@ -575,6 +600,16 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_the_run_is_heard_of_when_it_comes() {
+        let now = Instant::now();
+        let at = |time| now.checked_add(time).unwrap();
+        assert_eq!(next_tick(now, None), at(TICK));
+        assert_eq!(next_tick(now, Some(at(TICK / 4))), at(TICK / 4));
+        assert_eq!(next_tick(now, Some(at(TICK * 4))), at(TICK));
+        assert_eq!(next_tick(now, Some(now)), at(TICK), "it was heard of");
+    }
+
+    #[test]
     fn a_panic_of_a_slot_ends_the_run() {
         let (ready, cancelled) = with_a_panic(|workers| workers.ready().is_ok());
         assert_eq!((ready.is_err(), cancelled), (true, true));
@@ -601,6 +636,7 @@ mod tests {
             jobs,
             stopped: Arc::clone(&stopped),
             common: Arc::new(CommonSlots::default()),
+            deadline: Mutex::default(),
         };
         let (mut seen, mut answers) = (Vec::new(), 0);
         thread::scope(|scope| {

@@ -76,7 +76,7 @@ pub(crate) struct Summary {
     pub(crate) cpu: Option<Duration>,
     /// Number of attempts that were executed without their processor time being measured.
     pub(crate) cpu_unmeasured: usize,
-    /// Time from the start of the first attempt to the end of the last.
+    /// Time from the start of the first setup script or attempt to the end of the last.
     pub(crate) wall: Duration,
     /// Reason why the run ended early, if it did.
     pub(crate) cancelled: Option<Cancellation>,

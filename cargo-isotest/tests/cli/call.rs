@@ -331,6 +331,7 @@ impl Lines {
             "waiting",
             "attempt-slow",
             "setup-finished",
+            "setup-interrupted",
             "retries-dropped",
             "attempt-finished",
             "attempt-interrupted",

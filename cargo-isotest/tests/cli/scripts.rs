@@ -5,6 +5,7 @@ use crate::host;
 use crate::project::Project;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -220,6 +221,26 @@ fn a_script_writes_to_the_terminal_where_tests_do() {
 }
 
 #[test]
+fn the_time_of_a_run_holds_for_its_scripts_too() {
+    let (_place, call) = with(&script("command = ['sh', '-c', 'sh setup.sh; exec sleep 40']"));
+    let (ended, lines) = call.arguments(["uses", "--global-timeout", "1s"]).lines();
+    assert_eq!(ended.status.code(), Some(100), "{ended:#?}");
+    assert_eq!(lines.finished["cancelled"]["by"], "global-timeout", "{ended:#?}");
+    assert!(ended.stdout.contains(r#""type":"setup-interrupted""#), "{ended:#?}");
+    assert!(lines.attempts.is_empty() && lines.scripts.is_empty(), "{ended:#?}");
+    assert!(lines.finished["wall_us"].as_u64().unwrap() >= 1_000_000, "{}", lines.finished);
+}
+
+#[test]
+fn the_time_of_a_run_counts_from_its_first_script() {
+    let (_place, call) = with(&script("command = ['sh', '-c', 'sh setup.sh; exec sleep 1']"));
+    let (ended, lines) = call.arguments(["uses"]).lines();
+    assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    let wall = |line: &Value| line["wall_us"].as_u64().unwrap();
+    assert!(wall(&lines.finished) > wall(&lines.scripts[0]), "{ended:#?}");
+}
+
+#[test]
 fn a_run_that_is_interrupted_in_a_script_leaves_nothing() {
     let (place, call) =
         with(&script("command = ['sh', '-c', 'sh setup.sh; echo waits for it; exec sleep 300']"));
@@ -245,7 +266,7 @@ fn a_run_that_is_interrupted_in_a_script_leaves_nothing() {
     assert!(ended.stdout.contains("    waits for it\n"), "{}", ended.stdout);
     let lines = fs::read_to_string(&report).unwrap();
     let line = lines.lines().find(|line| line.contains("setup-interrupted")).unwrap();
-    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
     assert_eq!((line["name"].as_str(), line["stdout"].as_str()), (Some("made"), Some("waits for it\n")));
     fs::remove_file(report).unwrap();
     nothing_is_left(place.path());
