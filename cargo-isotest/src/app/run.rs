@@ -15,13 +15,14 @@ use crate::cli::{BudgetsAction, BudgetsArgs, MessageFormat, NoTests, Seed, meant
 use crate::error::{Error, chain};
 use crate::evidence::Store;
 use crate::exit::{End, Exit};
+use crate::harness::ListingError;
 use crate::harness::libtest::WholeBinary;
 use crate::harness::together::{self, Unit};
 use crate::history::Past;
 use crate::invocation::Invocation;
 use crate::phases;
 use crate::registry::{Listener, Registry};
-use crate::report::{Again, OutputError, Redaction, ReportSettings, Reporters};
+use crate::report::{self, Again, OutputError, Redaction, ReportSettings, Reporters};
 use crate::sandboxes::Sandboxes;
 use crate::schedule::admission;
 use crate::schedule::events::{Event, Reporter};
@@ -132,8 +133,8 @@ impl Run<'_> {
         let Settings { execution, sandbox, .. } = self.settings;
         // Budgets of memory are held against what a test takes that does nothing.
         let is_limited = sandbox.controls.contains(&Control::Memory);
-        let Listed { mut tests, whole, memory_of_start } =
-            listing::list(self.workers, self.sandboxes, &build.binaries, execution, is_limited)?;
+        let listed = listing::list(self.workers, self.sandboxes, &build.binaries, execution, is_limited);
+        let Listed { mut tests, whole, memory_of_start } = listed.map_err(|error| self.unlisted(error))?;
         phases::begin("select");
         self.settings.assign(&mut tests)?;
         let mut remarks = budgets.unused(&tests);
@@ -171,6 +172,16 @@ impl Run<'_> {
         let chosen = Chosen { selected: &selected, whole: &whole, shard: shard.as_ref() };
         let end = self.execute_tests(chosen, remarks, &history);
         self.save(&baselines, end)
+    }
+
+    /// Tells editors of the binary that cannot be asked for its tests. Returns what is told people.
+    fn unlisted(&self, error: Error) -> Error {
+        let binary = error
+            .of_area::<ListingError>()
+            .and_then(|error| self.session.build.binaries.iter().find(|binary| binary.id == error.binary_id));
+        let Some(binary) = binary.filter(|_| self.settings.task == Task::Execute) else { return error };
+        let told = report::unlisted(self.settings.message_format.value, self.redaction().0, binary);
+        told.map_or_else(Error::from, |()| error)
     }
 
     /// Adds peaks to the saved baseline, whatever else of the run was lost.
@@ -311,12 +322,10 @@ impl Run<'_> {
             sharing: &prepared.shown.sharing,
         });
         started.map_err(OutputError::Stream)?;
-        let execution = self.execution();
-        let began = self.begin();
+        let (execution, began) = (self.execution(), self.begin());
         let set_up = setup::execute(&prepared.scripts, self.workers, &mut reporters);
         if set_up.has_ended_the_run() {
-            let summary = Summary { wall: began.elapsed(), ..Summary::new(counted(selected)) };
-            return end_of(without_tests(set_up, summary, &mut reporters), reporters.lost());
+            return end_of(without_tests(set_up, counted(selected), began, &mut reporters), reporters.lost());
         }
         self.expect(&units);
         let variables = prepared.variables(&set_up);
@@ -556,10 +565,11 @@ fn those_of(binaries: &[Arc<TestBinary>], whole: &[WholeBinary]) -> Vec<WholeBin
 /// Ends a run whose setup scripts have cancelled it.
 fn without_tests(
     SetUp { cancelled, mut unwritten, .. }: SetUp,
-    summary: Summary,
+    selection: Counted,
+    began: Instant,
     reporters: &mut Reporters,
 ) -> Finished {
-    let summary = Summary { cancelled, ..summary };
+    let summary = Summary { cancelled, wall: began.elapsed(), ..Summary::new(selection) };
     if unwritten.is_none() {
         unwritten = reporters.event(&Event::RunFinished { summary: &summary }).err();
     }

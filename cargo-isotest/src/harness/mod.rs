@@ -5,3 +5,5 @@ mod error;
 pub(crate) mod libtest;
 pub(crate) mod result;
 pub(crate) mod together;
+
+pub(crate) use error::ListingError;

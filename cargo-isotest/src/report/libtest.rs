@@ -25,6 +25,8 @@ pub(super) struct Libtest {
     plus: bool,
     /// Numbers of tests of each binary, by its id.
     counts: HashMap<String, Counts>,
+    /// Binaries of which no test has a result yet, by id.
+    untold: BTreeMap<String, Arc<TestBinary>>,
     /// Binaries whose tests are running, by id and number of the iteration.
     suites: BTreeMap<(String, u32), Suite>,
 }
@@ -106,12 +108,19 @@ struct Origin<'a> {
 
 impl Libtest {
     pub(super) fn new(writer: Box<dyn Write + Send>, redaction: Redaction, plus: bool) -> Self {
-        Self { writer, redaction, plus, counts: HashMap::new(), suites: BTreeMap::new() }
+        let (counts, untold, suites) = (HashMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { writer, redaction, plus, counts, untold, suites }
+    }
+
+    /// Says of a binary that was not to be asked for its tests that it has failed.
+    pub(super) fn unlisted(&mut self, binary: &Arc<TestBinary>) -> io::Result<()> {
+        self.write_as("failed", &Suite::new(binary, Counts::default(), None))
     }
 
     fn start(&mut self, selected: &Selected) -> io::Result<()> {
         for test in &selected.tests {
             self.of(test).selected += 1;
+            self.untold.entry(test.binary.id.clone()).or_insert_with(|| Arc::clone(&test.binary));
         }
         for test in &selected.ignored {
             self.of(test).ignored += 1;
@@ -132,17 +141,12 @@ impl Libtest {
     fn suite(&mut self, test: &TestCase, nth: Nth) -> &mut Suite {
         let iteration = nth.iteration.map(|iteration| iteration.number);
         let id = &test.binary.id;
+        self.untold.remove(id);
         let counts = self.counts.get(id).copied().unwrap_or_default();
         // What is ignored is told once, with the first iteration.
-        self.suites.entry((id.clone(), iteration.unwrap_or(1))).or_insert_with(|| Suite {
-            binary: Arc::clone(&test.binary),
-            lines: String::new(),
-            counts: Counts { ignored: if iteration > Some(1) { 0 } else { counts.ignored }, ..counts },
-            iteration,
-            passed: 0,
-            failed: 0,
-            time: Duration::ZERO,
-        })
+        let counts = Counts { ignored: if iteration > Some(1) { 0 } else { counts.ignored }, ..counts };
+        let suite = || Suite::new(&test.binary, counts, iteration);
+        self.suites.entry((id.clone(), iteration.unwrap_or(1))).or_insert_with(suite)
     }
 
     fn finish(&mut self, test: &TestCase, nth: Nth, result: OfTest<'_>) -> io::Result<()> {
@@ -160,6 +164,10 @@ impl Libtest {
     }
 
     fn write(&mut self, suite: &Suite) -> io::Result<()> {
+        self.write_as(if suite.passed == suite.counts.selected { "ok" } else { "failed" }, suite)
+    }
+
+    fn write_as(&mut self, event: &'static str, suite: &Suite) -> io::Result<()> {
         let Suite { counts: Counts { selected, ignored, filtered_out }, passed, failed, .. } = *suite;
         let line = |event, numbers| {
             let nextest = self.plus.then(|| Origin {
@@ -172,7 +180,6 @@ impl Libtest {
         };
         let exec_time = suite.time.as_secs_f64();
         let started = line("started", Numbers::Started { test_count: selected + ignored })?;
-        let event = if passed == selected { "ok" } else { "failed" };
         let numbers = Numbers::Ended { passed, failed, ignored, measured: 0, filtered_out, exec_time };
         let ended = line(event, numbers)?;
         let mut block = String::new();
@@ -186,6 +193,18 @@ impl Libtest {
 }
 
 impl Suite {
+    fn new(binary: &Arc<TestBinary>, counts: Counts, iteration: Option<u32>) -> Self {
+        Self {
+            binary: Arc::clone(binary),
+            lines: String::new(),
+            counts,
+            iteration,
+            passed: 0,
+            failed: 0,
+            time: Duration::ZERO,
+        }
+    }
+
     /// Returns whether no result is missing.
     const fn has_ended(&self) -> bool {
         self.passed + self.failed == self.counts.selected
@@ -225,7 +244,12 @@ impl Reporter for Libtest {
             // What has no result yet has none any more.
             Event::RunFinished { .. } => {
                 let suites = std::mem::take(&mut self.suites);
-                suites.values().try_for_each(|suite| self.write(suite))
+                suites.values().try_for_each(|suite| self.write(suite))?;
+                for (id, binary) in std::mem::take(&mut self.untold) {
+                    let counts = self.counts.get(&id).copied().unwrap_or_default();
+                    self.write(&Suite::new(&binary, counts, None))?;
+                }
+                Ok(())
             }
             Event::SetupStarted { .. }
             | Event::SetupFinished { .. }
@@ -346,6 +370,31 @@ mod tests {
         let numbers = ["passed", "failed", "ignored", "filtered_out"].map(|number| &end[number]);
         assert_eq!(numbers, [1, 1, 1, 3]);
         assert_eq!(end["nextest"]["crate"], "tour");
+    }
+
+    #[test]
+    fn a_binary_of_which_no_test_was_started_has_failed() {
+        let written = builders::Written::default();
+        let mut libtest = Libtest::new(Box::new(written.clone()), Redaction::default(), true);
+        let selected = Selected {
+            tests: ["a", "b"].map(|name| builders::test("tour", name)).to_vec(),
+            ..Selected::default()
+        };
+        libtest.start(&selected).unwrap();
+        libtest.event(&Event::RunFinished { summary: &Summary::default() }).unwrap();
+        libtest.unlisted(&builders::binary("tour::it")).unwrap();
+        let lines = written.text();
+        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let seen: Vec<_> = lines
+            .iter()
+            .map(|line| {
+                json!([line["type"], line["event"], line["test_count"], line["passed"], line["failed"]])
+            })
+            .collect();
+        let [started, none] = [2, 0].map(|tests| json!(["suite", "started", tests, null, null]));
+        let failed = json!(["suite", "failed", null, 0, 0]);
+        assert_eq!(seen, [started, failed.clone(), none, failed]);
+        assert_eq!(lines[3]["nextest"]["crate"], lines[0]["nextest"]["crate"]);
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub(crate) use target::{Target, is_one_file};
 use crate::cli::{ReportFile, RunFormat, ShowProgress};
 use crate::schedule::events::{Between, Event, Reporter};
 use crate::settings::DisplaySettings;
+use crate::testcase::TestBinary;
 use anstream::ColorChoice;
 use document::Documents;
 use human::{Bar, Human, HumanSettings, Screen};
@@ -51,6 +52,7 @@ pub(crate) use redaction::Redaction;
 pub(crate) use repeat::Again;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Reporter and its target.
 struct Outlet {
@@ -161,6 +163,23 @@ impl Reporter for Reporters {
     fn between(&mut self, what: Between<'_>) -> io::Result<()> {
         self.each(|reporter| reporter.between(what))
     }
+}
+
+/// Says of a binary that cannot be asked for its tests that it has failed, where editors read what becomes of each binary.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub(crate) fn unlisted(
+    format: RunFormat,
+    redaction: Redaction,
+    binary: &Arc<TestBinary>,
+) -> Result<(), OutputError> {
+    let plus = match format {
+        RunFormat::Human | RunFormat::Json => return Ok(()),
+        RunFormat::LibtestJson => false,
+        RunFormat::LibtestJsonPlus => true,
+    };
+    Libtest::new(Target::Stdout.open()?, redaction, plus).unlisted(binary).map_err(OutputError::Stream)
 }
 
 /// Settings of the reports.

@@ -2,6 +2,7 @@
 
 use crate::call::{bare, isotest};
 use crate::project::Project;
+use serde_json::Value;
 use std::fs::{self, File};
 use std::time::{Duration, Instant};
 
@@ -85,6 +86,16 @@ fn a_binary_that_cannot_list_its_tests() {
     let ended = isotest(&unlistable).arguments(["--test", "crashes"]).run().with_code(104);
     let expected = "cannot list the tests of `unlistable::crashes`: it was ended by signal SIGABRT";
     assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    assert_eq!(ended.stdout, "");
+    // An editor hears of the binary, too.
+    let call = isotest(&unlistable).arguments(["--test", "crashes", "--message-format", "libtest-json-plus"]);
+    let ended = call.run().with_code(104);
+    assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    let lines: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let seen: Vec<_> = lines.iter().map(|line| (&line["type"], &line["event"])).collect();
+    let [suite, started, failed] = ["suite", "started", "failed"].map(Value::from);
+    assert_eq!(seen, [(&suite, &started), (&suite, &failed)]);
+    assert_eq!(lines[0]["nextest"]["test_binary"], "crashes");
 }
 
 #[test]
