@@ -2,6 +2,7 @@
 
 mod error;
 mod image;
+mod inventory;
 mod kept;
 mod packed;
 mod unpack;
@@ -20,6 +21,7 @@ use isotest_core::closure::{Closure, Files, Kind, Lack};
 use isotest_core::host::probe;
 use isotest_core::plan::{Minimal, Root, Tree};
 use kept::{Kept, Notes};
+use nix::fcntl::Flock;
 pub(crate) use packed::{content, digest};
 use std::ffi::OsString;
 use std::fs::File;
@@ -51,6 +53,9 @@ pub(crate) struct Rooted {
     pub(crate) remarks: Vec<String>,
     /// Files that the host lacks and the binary needs.
     lacks: Vec<Lack>,
+    /// Lock by which other runs see that the root is in use.
+    #[expect(dead_code, reason = "it is held as long as the root")]
+    lock: Option<Flock<File>>,
 }
 
 /// Roots of a run.
@@ -296,23 +301,23 @@ fn store(directories: &Directories, invocation: &Invocation) -> PathBuf {
 fn unpacked(RootPath { kind, path }: &RootPath, target: &Path) -> Result<Kept, SourceError> {
     let digest = || -> io::Result<String> { digest(File::open(path)?) };
     match kind {
-        RootKind::Directory => Ok(Kept { path: path.clone(), notes: Notes::default() }),
+        RootKind::Directory => Ok(Kept { path: path.clone(), notes: Notes::default(), lock: None }),
         RootKind::Tar => kept::root(target, &format!("tar-{}", digest()?), |root, _| {
             let nodes = unpack(path, root)?;
-            Ok(Notes { nodes, image: Image::default() })
+            Ok(Notes::new(Image::default(), nodes))
         }),
         RootKind::Oci if path.is_dir() => {
             let opened = Opened::open(path)?;
             kept::root(target, &format!("oci-{}", opened.digest), |root, _| {
                 let nodes = opened.unpack(root)?;
-                Ok(Notes { nodes, image: opened.image.clone() })
+                Ok(Notes::new(opened.image.clone(), nodes))
             })
         }
         RootKind::Oci => kept::root(target, &format!("oci-{}", digest()?), |root, scratch| {
             unpack(path, scratch)?;
             let opened = Opened::open(scratch)?;
             let nodes = opened.unpack(root)?;
-            Ok(Notes { nodes, image: opened.image })
+            Ok(Notes::new(opened.image, nodes))
         }),
     }
 }
@@ -337,6 +342,7 @@ pub(crate) fn of_host(directories: &Directories, invocation: &Invocation) -> Roo
         image: Arc::default(),
         remarks: Vec::new(),
         lacks: Vec::new(),
+        lock: None,
     }
 }
 
@@ -350,11 +356,12 @@ fn tree(kept: Kept, directories: &Directories, invocation: &Invocation) -> io::R
         directories: project(directories).collect(),
         remarks: remarks(&kept),
         image: Arc::new(kept.notes.image),
+        lock: kept.lock,
         ..of_host(directories, invocation)
     })
 }
 
-fn remarks(Kept { path, notes: Notes { image, nodes } }: &Kept) -> Vec<String> {
+fn remarks(Kept { path, notes: Notes { image, nodes, .. }, .. }: &Kept) -> Vec<String> {
     let mut remarks = vec![format!("the root file system is `{}`, not the host's", path.display())];
     if *nodes > 0 {
         remarks.push(format!("{nodes} device nodes and named pipes of the archive were skipped"));
@@ -412,6 +419,7 @@ fn minimal<'a>(
             image: Arc::default(),
             remarks: vec!["of the host, only the program, its libraries and bound paths are visible".into()],
             lacks: closure.lacks(Kind::native()),
+            lock: None,
         })
     };
     binaries.into_iter().map(of_binary).collect()

@@ -67,6 +67,23 @@ impl<R: BufRead> Read for Frames<R> {
     }
 }
 
+/// SHA-256 digest of what is added to it.
+#[derive(Debug, Default)]
+pub(super) struct Summing(Sha256);
+
+impl Summing {
+    /// Adds some bytes. Where they end makes a difference.
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes.len().to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    /// Formats the digest in hexadecimal digits.
+    pub(super) fn hex(self) -> String {
+        Digest(Rc::new(RefCell::new(self.0))).hex()
+    }
+}
+
 /// SHA-256 digest of the bytes read so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Digest(Rc<RefCell<Sha256>>);
