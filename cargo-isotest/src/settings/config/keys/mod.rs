@@ -1,4 +1,5 @@
-//! Settings that a configuration file can hold, each in a file of its own.
+//! Settings that a configuration file can hold, each in a file of its own and of its name. The other files are what several of them
+//! share.
 
 mod bind;
 mod budget;
@@ -7,52 +8,73 @@ mod cpu_limit;
 mod cpu_weight;
 mod cpus;
 mod default_filter;
-mod display;
 mod fail_fast;
 mod fail_on_leak;
+mod failure_output;
+mod final_status_level;
+mod flaky_result;
 mod global_timeout;
+mod hide_package;
 mod history;
 mod io_limit;
 mod jobs;
 mod keep;
+mod levels;
 mod list_timeout;
 mod max_fail;
 mod memory_aware;
 mod memory_limit;
 mod network;
+mod off;
 mod per_binary;
 mod pids_limit;
-mod policy;
+mod prefer;
 mod priority;
 mod redact;
+mod require;
 mod retries;
 mod rlimit;
 mod root;
+mod show_progress;
 mod size;
 mod slow_timeout;
+mod status_level;
+mod success_output;
 mod swap_limit;
 mod test_group;
 mod threads_required;
 mod time;
 mod timeout;
+mod top;
 mod trace_missing;
 mod truth;
+mod word;
 
 use super::key::Key;
 
 pub(crate) use default_filter::DEFAULT_FILTER;
-pub(crate) use display::{FAILURE_OUTPUT, FINAL_STATUS_LEVEL, STATUS_LEVEL, SUCCESS_OUTPUT};
+pub(crate) use failure_output::FAILURE_OUTPUT;
+pub(crate) use final_status_level::FINAL_STATUS_LEVEL;
+pub(crate) use flaky_result::FLAKY_RESULT;
 pub(crate) use global_timeout::GLOBAL_TIMEOUT;
 pub(crate) use jobs::{JOBS, form_of_jobs, number_of_jobs, written_jobs};
 pub(crate) use priority::PRIORITY;
-pub(crate) use retries::{FLAKY_RESULT, RETRIES};
+pub(crate) use retries::RETRIES;
 pub(crate) use slow_timeout::SLOW_TIMEOUT;
+pub(crate) use status_level::STATUS_LEVEL;
+pub(crate) use success_output::SUCCESS_OUTPUT;
 pub(crate) use test_group::{NAME as GROUP_NAME, TEST_GROUP, is_name as is_group_name};
 pub(crate) use threads_required::THREADS_REQUIRED;
 
 /// Settings of the report for humans.
-pub(crate) const OF_DISPLAY: [Key; 6] =
-    [STATUS_LEVEL, FINAL_STATUS_LEVEL, SUCCESS_OUTPUT, FAILURE_OUTPUT, display::SHOW_PROGRESS, display::TOP];
+pub(crate) const OF_DISPLAY: [Key; 6] = [
+    STATUS_LEVEL,
+    FINAL_STATUS_LEVEL,
+    SUCCESS_OUTPUT,
+    FAILURE_OUTPUT,
+    show_progress::SHOW_PROGRESS,
+    top::TOP,
+];
 
 /// Settings of the whole run.
 pub(crate) const OF_RUN: [Key; 14] = [
@@ -64,12 +86,12 @@ pub(crate) const OF_RUN: [Key; 14] = [
     DEFAULT_FILTER,
     history::HISTORY,
     memory_aware::MEMORY_AWARE,
-    root::HIDE_PACKAGE,
+    hide_package::HIDE_PACKAGE,
     trace_missing::TRACE_MISSING,
     redact::REDACT,
-    policy::REQUIRE,
-    policy::PREFER,
-    policy::OFF,
+    require::REQUIRE,
+    prefer::PREFER,
+    off::OFF,
 ];
 
 /// Settings that can differ from test to test.
@@ -114,6 +136,18 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    #[test]
+    fn each_setting_has_a_file_of_its_own() {
+        let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/settings/config/keys");
+        for key in all().chain(&OF_PERSON) {
+            let file = place.join(format!("{}.rs", key.name.replace('-', "_")));
+            let text = fs::read_to_string(&file).unwrap_or_default();
+            assert_eq!(text.matches(": Key = Key {").count(), 1, "{}", file.display());
+        }
+    }
 
     #[test]
     fn a_variable_has_the_name_of_its_key() {

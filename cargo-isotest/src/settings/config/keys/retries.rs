@@ -1,11 +1,9 @@
-//! Keys `retries` and `flaky-result`: number of further attempts of a failed test, and its result if one of them
-//! passes.
+//! Key `retries`: number of further attempts of a failed test.
 
 use crate::settings::config::form;
 use crate::settings::config::key::Key;
 use crate::settings::config::written;
-use crate::values::{Backoff, FlakyResult, Retries};
-use clap::ValueEnum;
+use crate::values::{Backoff, Retries};
 use serde_json::json;
 
 pub(crate) const RETRIES: Key = Key {
@@ -23,21 +21,6 @@ pub(crate) const RETRIES: Key = Key {
         Ok(())
     },
     said: |layer| written::one(layer.test.retries.as_ref(), written),
-};
-
-pub(crate) const FLAKY_RESULT: Key = Key {
-    name: "flaky-result",
-    variable: Some("ISOTEST_FLAKY_RESULT"),
-    about: "The result of a test that passes only in a further attempt",
-    form: form::words::<FlakyResult>,
-    example: "\"fail\"",
-    default: Some("\"pass\""),
-    read: |value, layer| {
-        let result = value.text().and_then(|text| FlakyResult::from_str(text, false).ok());
-        layer.test.flaky_result = Some(value.expect(result, "\"pass\" or \"fail\"")?);
-        Ok(())
-    },
-    said: |layer| written::one(layer.test.flaky_result.as_ref(), |result| written::word(&result)),
 };
 
 fn form() -> serde_json::Value {

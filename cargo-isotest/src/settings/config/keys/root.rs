@@ -1,6 +1,5 @@
-//! Keys `root` and `hide-package`: root file system of a test.
+//! Key `root`: root file system of a test.
 
-use super::truth::truth;
 use crate::cli::RootWord;
 use crate::settings::config::form;
 use crate::settings::config::key::Key;
@@ -21,18 +20,4 @@ pub(super) const ROOT: Key = Key {
         Ok(())
     },
     said: |layer| written::one(layer.test.root.as_ref(), |root| toml::Value::String(root.to_string())),
-};
-
-pub(super) const HIDE_PACKAGE: Key = Key {
-    name: "hide-package",
-    variable: Some("ISOTEST_HIDE_PACKAGE"),
-    about: "Whether a minimal root is without the directory of the package, too",
-    form: form::truth,
-    example: "true",
-    default: Some("false"),
-    read: |value, layer| {
-        layer.hide_package = Some(truth(value)?);
-        Ok(())
-    },
-    said: |layer| written::one(layer.hide_package.as_ref(), written::truth),
 };
