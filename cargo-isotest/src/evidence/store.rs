@@ -106,6 +106,15 @@ impl Store {
         Arc::clone(left.or_insert_with(|| Arc::new(Mutex::new(Left { is_of_this_run: false, known }))))
     }
 
+    /// Forgets a test of which nothing is kept, unless another attempt at it is running: of most tests there is nothing.
+    fn forget(&self, directory: &str, left: &Arc<Mutex<Left>>) {
+        const KNOWN_HERE_AND_TO_THE_CALLER: usize = 2;
+        let mut all = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::strong_count(left) == KNOWN_HERE_AND_TO_THE_CALLER {
+            all.remove(directory);
+        }
+    }
+
     /// Takes the bytes from the remaining space of the run.
     fn reserve(&self, bytes: u64) -> io::Result<()> {
         let left = |room: u64| room.checked_sub(bytes);
@@ -179,10 +188,16 @@ impl Taker {
     /// Removes the evidence of an earlier run, if no attempt of this one has done so.
     fn end(&self) -> io::Result<()> {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        if !left.is_of_this_run && self.store.earlier.contains(&OsString::from(&self.directory)) {
+        let is_of_earlier = self.store.earlier.contains(&OsString::from(&self.directory));
+        if !left.is_of_this_run && is_of_earlier {
             Evidence::remove(&self.store.directory()?, &self.directory)?;
         }
         left.is_of_this_run = true;
+        let is_kept = is_of_earlier || !left.known.files.is_empty();
+        drop(left);
+        if !is_kept {
+            self.store.forget(&self.directory, &self.left);
+        }
         Ok(())
     }
 }
@@ -232,6 +247,24 @@ mod tests {
             format!("{} {}", kept.path, fs::read_to_string(store.path_of(evidence, kept)).unwrap())
         };
         all.iter().flat_map(|evidence| evidence.files.iter().map(|kept| read(evidence, kept))).collect()
+    }
+
+    #[test]
+    fn nothing_is_remembered_of_tests_that_leave_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let place = place.path();
+        fs::create_dir(place.join("target")).unwrap();
+        let run = store(place);
+        let remembered = || run.left.lock().unwrap().len();
+        let (first, second) =
+            (Keeper::new(&run, "tour", "t").taker(), Keeper::new(&run, "tour", "t").taker());
+        drop(first);
+        assert_eq!(remembered(), 1, "another attempt is running");
+        drop(second);
+        assert_eq!(remembered(), 0);
+        attempt(&run, Some(("tests/a.snap.new", "one")));
+        attempt(&run, None);
+        assert_eq!((remembered(), kept(place).len()), (1, 1), "control");
     }
 
     #[test]
