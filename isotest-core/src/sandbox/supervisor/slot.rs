@@ -296,7 +296,10 @@ impl Zygote {
         // the pid namespace. If it were killed at once, its parent could not wait for that.
         let _ = self.orders.shutdown(Shutdown::Both);
         let deadline = Instant::now() + END_GRACE;
-        if let Ok(handle) = pidfd::open(self.process.id().cast_signed()) {
+        // The id of a process that has been reaped may be that of another.
+        if matches!(self.process.try_wait(), Ok(None))
+            && let Ok(handle) = pidfd::open(self.process.id().cast_signed())
+        {
             let _ = wait_for(&mut [readable(&handle)], Some(deadline));
         }
         // Where no descriptor of a process can be had, its end is looked for.
