@@ -123,7 +123,8 @@ def check(run):
             expect("all tests but those that are named are left out", injected["outputs"]["passed"], "1")
             for arguments in ("--help", "--no-run", "--version"):
                 idle = step(job, arguments=arguments)
-                expect(f"a step that `{arguments}` lets execute no test is not green", [done["status"] for done in idle["steps"]], [0, 0, 1, 0])
+                statuses = [done["status"] for done in idle["steps"]]
+                expect(f"a step that `{arguments}` lets execute no test is not green", statuses, [0, 0, 1, 0])
                 expect("it says so", [(said["step"], said["name"]) for said in idle["commands"]], [("run", "error")])
             cancelled(job)
             for what, spoil in SPOILED.items():
