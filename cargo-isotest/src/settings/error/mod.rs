@@ -12,9 +12,10 @@ use crate::select::filterset::FiltersetError;
 use crate::text::units;
 use crate::values::Partition;
 use isotest_core::policy::{Capability, Level, PolicyError};
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Error of a setting.
 #[derive(Debug, thiserror::Error)]
@@ -197,10 +198,12 @@ impl Failure for SettingsError {
             Self::TwoLevels { capability, first, second } => {
                 return Some(drop_one(*capability, first, second));
             }
-            Self::NoSuchPath {
-                origin: Origin::Flag("--keep" | "--bind") | Origin::File("keep" | "bind", _),
-                ..
-            } => "create it before the run, or leave it out",
+            Self::NoSuchPath { origin: Origin::Flag("--keep") | Origin::File("keep", _), path } => {
+                return Some(made_before(path));
+            }
+            Self::NoSuchPath { origin: Origin::Flag("--bind") | Origin::File("bind", _), .. } => {
+                "create it before the run, or leave it out"
+            }
             Self::OwnPlace { .. } => "name a device in it: `--bind /dev/fuse:rw` lets a test open that one",
             Self::NoSuchProfile { .. } => {
                 "add `[profile.NAME]` to `.config/isotest.toml`; `--cargo-profile` chooses cargo's build profile"
@@ -303,6 +306,15 @@ fn hides_package(origin: &Origin) -> String {
         Origin::File(..) => format!("{} requires `root = \"minimal\"`", origin.written(true)),
         _ => format!("{origin} requires `--root minimal`"),
     }
+}
+
+/// Returns the hint for a path that tests are to write themselves and that does not exist: they may be who makes it.
+fn made_before(path: &Path) -> String {
+    let quoted = shlex::try_quote(&path.to_string_lossy()).map(Cow::into_owned);
+    let path = quoted.unwrap_or_else(|_| path.display().to_string());
+    format!(
+        "if tests make a directory of it, make it yourself before the run: `mkdir -p {path}`; else leave it out"
+    )
 }
 
 #[cfg(test)]
