@@ -1,8 +1,7 @@
 //! `--join`: executes a command or a shell in the sandbox of a running attempt.
 
-use crate::app::exec;
 use crate::app::ps::{self, AttemptError};
-use crate::app::shell;
+use crate::app::{exec, prompt, shell};
 use crate::error::Error;
 use crate::exit::End;
 use crate::invocation::Invocation;
@@ -14,6 +13,7 @@ use isotest_core::plan::Workload;
 use isotest_core::sandbox::Running;
 use isotest_core::step::StepError;
 use nix::libc;
+use nix::unistd::geteuid;
 
 /// Executes the command, or the shell, in the environment and the directory of the attempt's own process.
 ///
@@ -51,5 +51,10 @@ fn workload(command: Option<&Command>, running: &Running, invocation: &Invocatio
     // The terminal is the caller's, not the test's.
     environment.retain(|(name, _)| name != "TERM");
     environment.extend(invocation.variable("TERM").map(|term| ("TERM".into(), term.to_owned())));
-    Workload { program, arguments, environment, directory: running.directory().to_path_buf() }
+    let mut workload =
+        Workload { program, arguments, environment, directory: running.directory().to_path_buf() };
+    if command.is_none() {
+        prompt::mark(&mut workload, geteuid().is_root());
+    }
+    workload
 }

@@ -21,6 +21,7 @@ pub(crate) mod init;
 pub(crate) mod join;
 pub(crate) mod json_schema;
 mod list;
+mod prompt;
 pub(crate) mod ps;
 pub(crate) mod run;
 pub(crate) mod runner;

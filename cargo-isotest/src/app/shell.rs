@@ -1,8 +1,8 @@
 //! `shell`: opens an interactive shell in the sandbox of a test or a command.
 
-use crate::app::exec;
 use crate::app::session::CommandSession;
 use crate::app::single;
+use crate::app::{exec, prompt};
 use crate::error::Error;
 use crate::exit::End;
 use crate::invocation::Invocation;
@@ -10,6 +10,7 @@ use crate::report;
 use crate::settings::{Command, Said};
 use isotest_core::explain::quoted;
 use isotest_core::plan::Workload;
+use nix::unistd::geteuid;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,7 @@ pub(crate) fn execute(of_test: bool, said: Said, invocation: &Invocation) -> Res
             let command = line(&workload);
             let whose = format!("in the sandbox of {}, which would execute", report::title(test));
             let text = report::before_shell(&whose, Some(&command.to_string_lossy()));
-            (text, with_history(workload, invocation, &command))
+            (text, in_place(workload, invocation, &command))
         })
     } else {
         let session = CommandSession::open(said, invocation)?;
@@ -32,7 +33,8 @@ pub(crate) fn execute(of_test: bool, said: Said, invocation: &Invocation) -> Res
         let command = Command { program, arguments: Vec::new(), usage_json: None, directory: None };
         let record = session.with(&command, invocation, |sandboxes| {
             exec::say(settings, &report::before_shell("in a sandbox of its own", None));
-            let workload = exec::workload(&command, invocation, sandboxes);
+            let mut workload = exec::workload(&command, invocation, sandboxes);
+            prompt::mark(&mut workload, geteuid().is_root());
             exec::interactive(workload, sandboxes.first(), settings, sandboxes)
         })?;
         exec::end(&record, settings)
@@ -53,16 +55,17 @@ fn line(workload: &Workload) -> OsString {
 
 /// Replaces the program of the workload by the shell. The command is appended to the shell's history in the sandbox,
 /// where one key recalls it.
-fn with_history(workload: Workload, invocation: &Invocation, command: &OsStr) -> Workload {
+fn in_place(workload: Workload, invocation: &Invocation, command: &OsStr) -> Workload {
     // The shell starts whether or not the file could be written.
-    const START: &str = "printf '%s\\n' \"$1\" 2> /dev/null >> \"$2\"; exec \"$3\"";
-    let shell = shell(invocation);
-    let Some(history) = history(Path::new(shell), invocation) else {
-        return Workload { program: shell.into(), arguments: Vec::new(), ..workload };
-    };
-    let arguments =
-        [OsStr::new("-c"), OsStr::new(START), OsStr::new("sh"), command, history.as_os_str(), shell];
-    Workload { program: "/bin/sh".into(), arguments: arguments.map(OsStr::to_owned).to_vec(), ..workload }
+    const START: &str = "printf '%s\\n' \"$1\" 2> /dev/null >> \"$2\"; shift 2; exec \"$@\"";
+    let shell = Path::new(shell(invocation));
+    let mut workload = Workload { program: shell.into(), arguments: Vec::new(), ..workload };
+    prompt::mark(&mut workload, geteuid().is_root());
+    let Some(history) = history(shell, invocation) else { return workload };
+    let start = [OsStr::new("-c"), OsStr::new(START), OsStr::new("sh"), command, history.as_os_str()];
+    let start = start.into_iter().chain([shell.as_os_str()]).map(OsStr::to_owned);
+    let arguments = start.chain(workload.arguments).collect();
+    Workload { program: "/bin/sh".into(), arguments, ..workload }
 }
 
 /// Returns the file in which a shell keeps its history; `None` for a shell without one, or with a format of its own.

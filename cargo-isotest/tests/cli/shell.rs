@@ -23,6 +23,7 @@ fn the_command_of_the_test_is_one_key_away() {
     terminal.wait_for("which would execute");
     terminal.wait_for(" --exact makes_a_scratch_file --nocapture");
     terminal.wait_for("what is written here is thrown away with the sandbox, but for what `--keep` names");
+    terminal.wait_for("(isotest) ");
     terminal.keys(b"pwd; echo $CARGO_PKG_NAME $ISOTEST $$\n");
     let tour = Project::fixture("tour").directory;
     terminal.wait_for(&format!("{}\r\n", tour.display()));
@@ -37,6 +38,20 @@ fn the_command_of_the_test_is_one_key_away() {
     running.end();
     assert!(tour.join("Cargo.toml").exists());
     assert_eq!(fs::read_to_string(home.path().join(".bash_history")).unwrap(), "echo typed before\n");
+}
+
+#[test]
+fn the_prompt_says_that_it_is_a_sandbox() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join(".bashrc"), "PS1='mine> '\n").unwrap();
+    for (program, prompt) in [("/bin/bash", "(isotest) mine> "), ("/bin/sh", "(isotest) > ")] {
+        let mut terminal = Terminal::new();
+        let running = shell(program, &home).on(&terminal, JOB).start();
+        terminal.wait_for(prompt);
+        terminal.keys(b"exit 5\n");
+        terminal.wait_for("status 5");
+        running.end();
+    }
 }
 
 #[test]
