@@ -1,5 +1,6 @@
 //! Error types of archives.
 
+use crate::cargo::nextest_archive::DescriptionError;
 use crate::error::Failure;
 use crate::exit::{End, Exit};
 use crate::sandboxes::roots::UnpackError;
@@ -53,9 +54,12 @@ pub(crate) enum ArchiveError {
         /// Digest at the end of the archive.
         expected: String,
     },
-    /// The file is not an archive of `cargo isotest archive`.
-    #[error("this is no archive of `cargo isotest archive`")]
+    /// The file is an archive neither of `cargo isotest archive` nor of `cargo nextest archive`.
+    #[error("this is no archive of `cargo isotest archive`, nor of `cargo nextest archive`")]
     Other,
+    /// The build in an archive of nextest cannot be used.
+    #[error("the archive of cargo nextest has nothing that can be executed here")]
+    Nextest(#[from] DescriptionError),
     /// The manifest cannot be parsed.
     #[error("the archive does not say what is in it")]
     Manifest(#[source] serde_json::Error),
@@ -117,6 +121,9 @@ impl Failure for AtArchive {
                 "copy it again from where it was written"
             }
             ArchiveError::Other => "`cargo isotest archive --archive-file FILE` writes one",
+            ArchiveError::Nextest(DescriptionError::NoSources(_)) => {
+                "such archives have no sources: check the sources out where they were built, or name their workspace with `--workspace-remap`"
+            }
             ArchiveError::Later { version } => return Some(format!("install cargo-isotest {version}")),
             ArchiveError::Foreign { .. } => {
                 "write an archive on a machine like this one, or with `--target` for it"
@@ -136,6 +143,7 @@ impl Failure for AtArchive {
             | ArchiveError::Content { .. }
             | ArchiveError::NoText { .. }
             | ArchiveError::Manifest(_)
+            | ArchiveError::Nextest(_)
             | ArchiveError::Unpack(_) => return None,
         };
         Some(hint.into())
@@ -145,6 +153,7 @@ impl Failure for AtArchive {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cargo::error::CargoError;
     use crate::testing::errors::{each_of, is_as_kept, told};
     use nix::libc;
 
@@ -162,6 +171,10 @@ mod tests {
             ArchiveError::Damaged { .. } =>
                 [ArchiveError::Damaged { found: "0a".to_owned(), expected: "0b".to_owned() }],
             ArchiveError::Other => [ArchiveError::Other],
+            ArchiveError::Nextest(_) => [
+                DescriptionError::NoSources("/w/Cargo.toml".into()).into(),
+                DescriptionError::Cargo(CargoError::UnknownPackage("tour".to_owned())).into(),
+            ],
             ArchiveError::Manifest(_) =>
                 [ArchiveError::Manifest(serde_json::from_str::<u8>("{").unwrap_err())],
             ArchiveError::Later { .. } => [ArchiveError::Later { version: "9.0.0".to_owned() }],

@@ -107,13 +107,22 @@ impl Manifest {
         if head.format > FORMAT {
             return Err(ArchiveError::Later { version: head.version });
         }
-        let manifest: Self = serde_json::from_slice(text).map_err(ArchiveError::Manifest)?;
+        serde_json::from_slice::<Self>(text).map_err(ArchiveError::Manifest)?.executable()
+    }
+
+    /// Replaces the architecture of the tests, if there is another one.
+    pub(super) fn of_architecture(self, architecture: Option<String>) -> Self {
+        Self { architecture: architecture.unwrap_or(self.architecture), ..self }
+    }
+
+    /// Checks that this machine supports the architecture of the tests.
+    pub(super) fn executable(self) -> Result<Self, ArchiveError> {
         let here = std::env::consts::ARCH;
-        let is_foreign = manifest.architecture != here;
-        if is_foreign && manifest.binaries.iter().any(|binary| binary.runner.is_empty()) {
-            return Err(ArchiveError::Foreign { architecture: manifest.architecture, here });
+        let is_foreign = self.architecture != here;
+        if is_foreign && self.binaries.iter().any(|binary| binary.runner.is_empty()) {
+            return Err(ArchiveError::Foreign { architecture: self.architecture, here });
         }
-        Ok(manifest)
+        Ok(self)
     }
 
     /// Returns the directories that tests find at their original paths, none within another.

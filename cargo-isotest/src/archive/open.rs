@@ -5,6 +5,7 @@ use super::manifest::Manifest;
 use super::pack::{FILES, MANIFEST};
 use super::seal;
 use crate::cargo::build::Build;
+use crate::cargo::nextest_archive::{self, Archived};
 use crate::history::Past;
 use crate::invocation::Invocation;
 use crate::sandboxes::roots::{Limits, Unpacking, Whiteouts, content};
@@ -44,7 +45,8 @@ pub(crate) fn open(path: &Path, remap: Option<&Path>, invocation: &Invocation) -
 
 fn opened(path: &Path, remap: Option<&Path>, invocation: &Invocation) -> Result<Opened, ArchiveError> {
     let mut file = File::open(path).map_err(ArchiveError::Read)?;
-    let (manifest, length) = manifest(&mut file)?;
+    let (described, length) = described(&mut file)?;
+    let (manifest, shown) = described.read(remap, invocation)?;
     let temporary = invocation.variable("TMPDIR").map(PathBuf::from).filter(|path| path.is_absolute());
     let temporary = temporary.unwrap_or_else(|| "/tmp".into());
     let no_place = |source| ArchiveError::NoPlace { directory: temporary.clone(), source };
@@ -53,11 +55,12 @@ fn opened(path: &Path, remap: Option<&Path>, invocation: &Invocation) -> Result<
     file.seek(SeekFrom::Start(0)).map_err(ArchiveError::Read)?;
     unpacking.archive(content(file.take(length)).map_err(ArchiveError::Read)?, Whiteouts::None)?;
     unpacking.finish()?;
-    let shown = manifest.directories().into_iter().map(|path| {
-        let from = files.path().join(FILES).join(path.strip_prefix("/").unwrap_or(path));
-        // The archive does not contain directories without files.
-        fs::create_dir_all(&from).map_err(no_place)?;
-        Ok(ShownAt { from, to: manifest.moved(path, remap) })
+    let shown = shown.into_iter().map(|(from, to)| {
+        let from = files.path().join(from);
+        // The archive does not contain directories without files, such as the one for temporary files of tests.
+        let empty = if to == manifest.target { from.join("tmp") } else { from.clone() };
+        fs::create_dir_all(&empty).map_err(no_place)?;
+        Ok(ShownAt { from, to: manifest.moved(&to, remap) })
     });
     let shown: Vec<_> = shown.collect::<Result<_, ArchiveError>>()?;
     show_at(&shown, &written(temporary.clone(), invocation))?;
@@ -67,13 +70,50 @@ fn opened(path: &Path, remap: Option<&Path>, invocation: &Invocation) -> Result<
     Ok(Opened { build, past, files })
 }
 
-/// Reads the manifest, and checks the digest of the whole archive. Returns the number of bytes before the digest.
-fn manifest(file: &mut File) -> Result<(Manifest, u64), ArchiveError> {
+/// Description of an archive's content, as it stands in its first entries.
+enum Described {
+    /// Manifest of `cargo isotest archive`.
+    Own { manifest: Vec<u8> },
+    /// Descriptions of `cargo nextest archive`.
+    Nextest { binaries: Vec<u8>, metadata: Vec<u8> },
+}
+
+/// Directories of an archive, with the original paths of their files.
+type Shown = Vec<(PathBuf, PathBuf)>;
+
+impl Described {
+    /// Reads the manifest and which directories are shown.
+    fn read(self, remap: Option<&Path>, invocation: &Invocation) -> Result<(Manifest, Shown), ArchiveError> {
+        match self {
+            Self::Own { manifest } => {
+                let manifest = Manifest::read(&manifest)?;
+                let inside = |path: &Path| Path::new(FILES).join(path.strip_prefix("/").unwrap_or(path));
+                let shown = manifest.directories().into_iter().map(|path| (inside(path), path.to_owned()));
+                let shown = shown.collect();
+                Ok((manifest, shown))
+            }
+            Self::Nextest { binaries, metadata } => {
+                let Archived { build, architecture } =
+                    nextest_archive::read(&binaries, &metadata, remap, invocation)?;
+                let none = Past::default();
+                let manifest = Manifest::new(&build, &build.binaries, &none, &invocation.environment)?;
+                let manifest = manifest.of_architecture(architecture).executable()?;
+                let shown = vec![(nextest_archive::TARGET.into(), manifest.target.clone())];
+                Ok((manifest, shown))
+            }
+        }
+    }
+}
+
+/// Reads what the archive says of itself, and checks its digest; nextest's have none. Returns the number of bytes
+/// before the digest.
+fn described(file: &mut File) -> Result<(Described, u64), ArchiveError> {
     let sealed = seal::verified(file)?;
     file.seek(SeekFrom::Start(0)).map_err(ArchiveError::Read)?;
     match (first(file), sealed) {
-        (Ok(Some(text)), Some(length)) => Ok((Manifest::read(&text)?, length)),
-        (Ok(Some(_)), None) => Err(ArchiveError::Truncated),
+        (Ok(Some(described @ Described::Own { .. })), Some(length)) => Ok((described, length)),
+        (Ok(Some(described @ Described::Nextest { .. })), _) => Ok((described, u64::MAX)),
+        (Ok(Some(Described::Own { .. })), None) => Err(ArchiveError::Truncated),
         // A compressed file whose first entry cannot be read may have been truncated there.
         (Err(_), None) if is_compressed(file).map_err(ArchiveError::Read)? => Err(ArchiveError::Truncated),
         (Ok(None) | Err(_), _) => Err(ArchiveError::Other),
@@ -86,17 +126,31 @@ fn is_compressed(file: &mut File) -> io::Result<bool> {
     Ok(file.read_exact(&mut head).is_ok() && head == ZSTD)
 }
 
-/// Returns the content of the first entry; `None` if that entry is not a manifest.
-fn first(file: &File) -> io::Result<Option<Vec<u8>>> {
+/// Returns what the first entries say of the others; `None` if they do not.
+fn first(file: &File) -> io::Result<Option<Described>> {
     let mut archive = Archive::new(content(file)?);
-    let Some(entry) = archive.entries()?.next() else { return Ok(None) };
-    let entry = entry?;
-    if &*entry.path_bytes() != MANIFEST.as_bytes() {
+    let mut entries = archive.entries()?;
+    let mut next = || -> io::Result<Option<(Vec<u8>, Vec<u8>)>> {
+        let Some(entry) = entries.next().transpose()? else { return Ok(None) };
+        let path = entry.path_bytes().into_owned();
+        let is_known = [MANIFEST, nextest_archive::BINARIES, nextest_archive::METADATA]
+            .iter()
+            .any(|name| path == name.as_bytes());
+        let mut text = Vec::new();
+        if is_known {
+            entry.take(LARGEST).read_to_end(&mut text)?;
+        }
+        Ok(Some((path, text)))
+    };
+    let Some((path, text)) = next()? else { return Ok(None) };
+    if path == MANIFEST.as_bytes() {
+        return Ok(Some(Described::Own { manifest: text }));
+    }
+    if path != nextest_archive::BINARIES.as_bytes() {
         return Ok(None);
     }
-    let mut text = Vec::new();
-    entry.take(LARGEST).read_to_end(&mut text)?;
-    Ok(Some(text))
+    let metadata = next()?.filter(|(path, _)| path == nextest_archive::METADATA.as_bytes());
+    Ok(metadata.map(|(_, metadata)| Described::Nextest { binaries: text, metadata }))
 }
 
 /// Returns the directories in which this program, or another one for it, writes.

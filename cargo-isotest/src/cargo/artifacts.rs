@@ -150,7 +150,8 @@ fn in_order<'a>(built: &'a Built, project: &'a Project) -> Result<Vec<Test<'a>>,
     Ok(tests)
 }
 
-const fn rank(kind: BinaryKind) -> u8 {
+/// Returns the place of a kind among the tests of a package.
+pub(crate) const fn rank(kind: BinaryKind) -> u8 {
     match kind {
         BinaryKind::Lib | BinaryKind::ProcMacro => 0,
         BinaryKind::Bin => 1,

@@ -7,7 +7,7 @@ use crate::invocation::Invocation;
 use crate::select::filterset::Known;
 use crate::testcase::{BinaryKind, Related};
 use cargo_metadata::camino::Utf8PathBuf;
-use cargo_metadata::{Metadata, MetadataCommand, Package, PackageId, Resolve, Target, TargetKind};
+use cargo_metadata::{Metadata, Package, PackageId, Resolve, Target, TargetKind};
 use serde::Deserialize;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -91,9 +91,12 @@ impl Project {
             stage: Stage::Metadata,
             source,
         };
-        let metadata = MetadataCommand::parse(&text).map_err(|error| unreadable(error.into()))?;
-        let written: Written = serde_json::from_str(&text).map_err(|error| unreadable(error.into()))?;
-        Ok(Self::new(metadata, written))
+        Self::parse(&text).map_err(|error| unreadable(error.into()))
+    }
+
+    /// Parses the output of `cargo metadata`.
+    pub(crate) fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        Ok(Self::new(serde_json::from_str(text)?, serde_json::from_str(text)?))
     }
 
     fn new(metadata: Metadata, written: Written) -> Self {

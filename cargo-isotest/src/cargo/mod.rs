@@ -6,6 +6,7 @@ mod command_output;
 pub(crate) mod error;
 mod manifest;
 mod metadata;
+pub(crate) mod nextest_archive;
 mod output_directories;
 pub(crate) mod page_cache;
 pub(crate) mod platform;

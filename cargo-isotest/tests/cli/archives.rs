@@ -211,3 +211,51 @@ fn what_was_sealed_by_somebody_else_does_no_harm() {
     let refused = elsewhere.call().arguments(["--release"]).run().with_code(2).stderr;
     assert!(refused.contains("the tests are built already: `--release` has no effect on them"), "{refused}");
 }
+
+/// An archive as nextest writes it, with these descriptions and nothing else.
+fn of_nextest(binaries: &str, metadata: &str) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, text) in [("binaries-metadata", binaries), ("cargo-metadata", metadata)] {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o644);
+        header.set_size(u64::try_from(text.len()).unwrap());
+        archive.append_data(&mut header, format!("target/nextest/{name}.json"), text.as_bytes()).unwrap();
+    }
+    archive.into_inner().unwrap()
+}
+
+#[test]
+fn an_archive_of_nextest_needs_the_sources() {
+    let elsewhere = reading();
+    let package = elsewhere.place.path().join("gone");
+    let manifest = package.join("Cargo.toml").display().to_string();
+    let target = package.join("target").display().to_string();
+    let id = format!("path+file://{}#gone@0.1.0", package.display());
+    let metadata = serde_json::json!({
+        "packages": [{
+            "name": "gone", "version": "0.1.0", "id": id, "dependencies": [], "features": {}, "manifest_path": manifest,
+            "targets": [{"kind": ["lib"], "crate_types": ["lib"], "name": "gone", "src_path": manifest, "edition": "2024",
+                         "doctest": true, "test": true, "doc": true}],
+        }],
+        "workspace_members": [id], "resolve": null, "workspace_root": package, "target_directory": target, "version": 1,
+    });
+    let described = serde_json::json!({
+        "rust-build-meta": {"target-directory": target, "base-output-directories": ["debug"], "non-test-binaries": {},
+                            "linked-paths": []},
+        "rust-binaries": {"gone": {"binary-id": "gone", "binary-name": "gone", "package-id": id, "kind": "lib",
+                                   "binary-path": format!("{target}/debug/deps/gone-1"), "build-platform": "target"}},
+    });
+    let said = |binaries: &str, metadata: &str| {
+        fs::write(elsewhere.file(), of_nextest(binaries, metadata)).unwrap();
+        elsewhere.refused(2)
+    };
+    let (described, metadata) = (described.to_string(), metadata.to_string());
+    let missing = said(&described, &metadata);
+    assert!(missing.contains(&format!("`{manifest}` is not there")), "{missing}");
+    assert!(missing.contains("or name their workspace with `--workspace-remap`"), "{missing}");
+    let half = said(&described[..described.len() / 2], &metadata);
+    assert!(half.contains("nothing that can be executed here: EOF while parsing"), "{half}");
+    let other = said(&described, "{}");
+    assert!(other.contains("missing field `packages`"), "{other}");
+    assert!(elsewhere.is_left_as_it_was());
+}

@@ -111,6 +111,11 @@ impl Configured {
         self.0.iter().filter_map(move |each| Some((triple(each)?, each.1.runner.as_slice())))
     }
 
+    /// Creates the same settings for several target triples.
+    pub(crate) fn alike(triples: impl Iterator<Item = Option<String>>, given: &Given) -> Self {
+        Self(triples.map(|triple| (triple, given.clone())).collect())
+    }
+
     /// Adds the settings for further target triples.
     pub(crate) fn add(&mut self, other: Self) {
         for (triple, given) in other.0 {
