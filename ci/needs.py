@@ -163,3 +163,14 @@ def execute(*words, **variables):
     if done.returncode != 0:
         printed = done.stdout.decode(errors="replace")
         raise CheckError(f"`{' '.join(words[:6])}` ended with {done.returncode}:\n{printed[-4000:]}")
+
+
+def program(name, version):
+    """The path of a program of the registry of crates, which is built the first time that this version is asked for."""
+    directory = places.cache("crates") / f"{name}-{version}"
+    if not (directory / "bin" / name).exists():
+        # Its own target directory is a temporary one of cargo's, and without default features it is what reads and writes files.
+        execute("cargo", "install", "--quiet", "--locked", "--no-default-features", "--version", f"={version}", "--root", directory, name,
+                CARGO_TARGET_DIR=str(directory / "target"))
+        shutil.rmtree(directory / "target")
+    return directory / "bin" / name

@@ -72,11 +72,22 @@ mod tests {
     }
 
     #[test]
+    fn the_book_has_the_pages_in_this_order() {
+        let summary = include_str!("../docs/SUMMARY.md");
+        let links = summary.lines().filter_map(|line| line.strip_suffix(".md)")?.split_once("]("));
+        assert_eq!(
+            links.map(|(_, topic)| topic).collect::<Vec<_>>(),
+            PAGES.iter().map(|page| page.topic).collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
     fn every_file_of_the_manual_is_a_page() {
         let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
         let files =
             fs::read_dir(docs).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let files: BTreeSet<String> = files.collect();
-        assert_eq!(files, PAGES.iter().map(|page| format!("{}.md", page.topic)).collect());
+        let pages = PAGES.iter().map(|page| format!("{}.md", page.topic));
+        assert_eq!(files, pages.chain(["SUMMARY.md".to_owned()]).collect());
     }
 }
