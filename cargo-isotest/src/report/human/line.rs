@@ -75,25 +75,36 @@ impl Attempt<'_> {
 
     /// Returns the output of the attempt, each stream below a heading of its own.
     pub(super) fn output(&self) -> String {
-        let stream = |name, output| stream(name, output, self.test);
-        let stdout = &self.record.stdout;
-        // The harness's own lines around the output repeat what the line above says: they are left out.
-        let stdout = if is_frame(stdout, &self.test.name) { String::new() } else { stream("stdout", stdout) };
-        stdout + &stream("stderr", &self.record.stderr)
+        let Record { stdout, stderr, .. } = self.record;
+        if self.verdict.passes() {
+            let [stdout, stderr] = [stdout, stderr].map(captured);
+            return stream("stdout", &stdout, self.test) + &stream("stderr", &stderr, self.test);
+        }
+        failed_output(self.test, stdout, stderr)
     }
 }
 
-/// Returns whether the output has only the words that the standard harness puts around one test that failed.
-fn is_frame(stdout: &Captured, name: &str) -> bool {
-    let (ran, named) = (format!("test {name} "), format!("    {name}"));
+/// Returns what a test wrote that did not pass, each stream below a heading of its own.
+fn failed_output(test: &TestCase, stdout: &Captured, stderr: &Captured) -> String {
+    let [stdout, stderr] = [stdout, stderr].map(captured);
+    stream("stdout", own_words(&stdout, &test.name), test) + &stream("stderr", &stderr, test)
+}
+
+/// Returns the output without the words that the standard harness puts around it: they repeat what the attempt's line
+/// says. What the harness says besides, as of a panic that did not come, is kept.
+fn own_words<'a>(stdout: &'a str, name: &str) -> &'a str {
+    let stdout = stdout.strip_prefix("\nrunning 1 test\n").unwrap_or(stdout);
+    let named = format!("    {name}");
     let is_of_frame = |line: &str| {
-        matches!(line, "" | "running 1 test" | "failures:")
+        matches!(line, "" | "failures:")
             || line == named
-            || line.strip_prefix(&ran).is_some_and(|rest| rest.ends_with("... FAILED"))
             || line.starts_with("test result: FAILED. 0 passed; 1 failed; ")
     };
-    let text = std::str::from_utf8(&stdout.head).ok();
-    stdout.dropped == 0 && stdout.tail.is_empty() && text.is_some_and(|text| text.lines().all(is_of_frame))
+    let Some(end) = stdout.rfind(&format!("test {name} ")) else { return stdout };
+    let (own, frame) = stdout.split_at(end);
+    let mut lines = frame.lines();
+    let ends = lines.next().is_some_and(|line| line.ends_with("... FAILED"));
+    if ends && lines.all(is_of_frame) { own } else { stdout }
 }
 
 /// Returns the number of a test's execution, behind a name; nothing for the only execution.
@@ -136,8 +147,7 @@ impl Interrupted<'_> {
 
     /// Returns the output of the attempt.
     pub(super) fn output(&self) -> String {
-        let PartialRecord { stdout, stderr, .. } = self.record;
-        stream("stdout", stdout, self.test) + &stream("stderr", stderr, self.test)
+        failed_output(self.test, &self.record.stdout, &self.record.stderr)
     }
 }
 
@@ -283,8 +293,8 @@ fn thrown_away(ending: &Ending) -> Option<String> {
     (0 < count).then(|| format!("{} thrown away: {}", plural(count, "changed file"), paths.join(", ")))
 }
 
-fn stream(name: &str, output: &Captured, test: &TestCase) -> String {
-    let clean = block(&captured(output));
+fn stream(name: &str, output: &str, test: &TestCase) -> String {
+    let clean = block(output);
     if clean.is_empty() {
         return String::new();
     }
@@ -448,13 +458,22 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour::parser    accept
 
     #[test]
     fn the_frame_of_the_harness_is_no_output_of_the_test() {
-        let frame = "\nrunning 1 test\ntest a::b - should panic ... FAILED\n\nfailures:\n\nfailures:\n    a::b\n\n\
-                     test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 5 filtered out; finished in 0.09s\n\n";
-        let captured = |text: &str| Captured { head: text.into(), ..Captured::default() };
-        assert!(is_frame(&captured(frame), "a::b"));
-        assert!(!is_frame(&captured(frame), "a"));
-        assert!(!is_frame(&captured(&frame.replace("failures:\n\n", "a word of its own\n")), "a::b"));
-        assert!(!is_frame(&Captured { dropped: 1, ..captured(frame) }, "a::b"));
+        let end = "\n\nfailures:\n\nfailures:\n    a::b\n\ntest result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; \
+                   5 filtered out; finished in 0.09s\n\n";
+        let framed = |own: &str| format!("\nrunning 1 test\n{own}test a::b ... FAILED{end}");
+        assert_eq!(own_words(&framed(""), "a::b"), "");
+        assert_eq!(own_words(&framed("its word\n"), "a::b"), "its word\n");
+        assert_eq!(own_words(&framed("no end of line"), "a::b"), "no end of line");
+        let panics = framed("").replace("a::b ...", "a::b - should panic ...");
+        assert_eq!(own_words(&panics, "a::b"), "");
+        // Killed before the harness said how it ended.
+        assert_eq!(own_words("\nrunning 1 test\n", "a::b"), "");
+        let noted =
+            framed("").replacen("failures:\n", "failures:\n\n---- a::b stdout ----\nnote: no panic\n", 1);
+        assert!(own_words(&noted, "a::b").contains("note: no panic"));
+        assert_eq!(own_words(&framed("its word\n"), "a").lines().next(), Some("its word"));
+        assert!(own_words(&framed("its word\n"), "a").contains("test result"));
+        assert_eq!(own_words("test a::b is my word\n", "a::b"), "test a::b is my word\n");
     }
 
     #[test]
