@@ -43,6 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         measured: true,
         inherit_stdio: true,
         interactive: None,
+        leak_grace: SandboxPlan::LEAK_GRACE,
         output_bytes: 1 << 20,
     };
     let cancel = Cancel::new()?;

@@ -365,6 +365,7 @@ impl Command {
             measured: true,
             inherit_stdio: self.inherit_output,
             interactive: None,
+            leak_grace: SandboxPlan::LEAK_GRACE,
             output_bytes: OUTPUT_BYTES,
         })
     }

@@ -123,6 +123,7 @@ impl Setups<'_> {
             measured: true,
             inherit_stdio: !self.session.settings.execution.capture.value,
             interactive: None,
+            leak_grace: SandboxPlan::LEAK_GRACE,
             output_bytes: OUTPUT_BYTES,
         };
         let image = images.first().map(Arc::clone).unwrap_or_default();

@@ -20,7 +20,10 @@ const FLAGS: [(&str, &str); 10] = [
         "-R",
         "`--rerun-failed` runs only the tests that failed; each failure comes with the command that repeats it",
     ),
-    ("--leak-timeout", "`--fail-on-leak` fails tests that leave processes running"),
+    (
+        "--leak-timeout",
+        "`leak-timeout` in `.config/isotest.toml`, or `ISOTEST_LEAK_TIMEOUT`, says how long processes may outlive their test; `--fail-on-leak` fails it then",
+    ),
     ("--junit", "`--report junit=FILE` writes JUnit XML"),
     ("--logfile", "`--report FORMAT=FILE` writes the results to a file"),
     ("--show-config", "`cargo isotest show-config` shows which settings hold, and where each came from"),

@@ -36,6 +36,7 @@ pub(crate) fn question(
         measured,
         inherit_stdio: false,
         interactive: None,
+        leak_grace: SandboxPlan::LEAK_GRACE,
         output_bytes: OUTPUT_BYTES,
     }
 }

@@ -33,6 +33,7 @@ pub(crate) fn plan(test: &TestCase, nth: Nth, execution: &Execution, settings: &
         measured: true,
         inherit_stdio: !execution.capture.value,
         interactive: None,
+        leak_grace: settings.leak_timeout.value,
         output_bytes: OUTPUT_BYTES,
     }
 }
@@ -81,6 +82,7 @@ pub(super) fn plan_of(
     SandboxPlan {
         workload: Workload { arguments, ..plan.workload },
         inherit_stdio: false,
+        leak_grace: settings.leak_timeout.value,
         output_bytes: together::OUTPUT_BYTES,
         ..plan
     }

@@ -10,7 +10,7 @@ use crate::budget::{self, Written};
 use crate::cli::{Network, RootWord};
 use crate::values::{FlakyResult, Priority, Retries, SlowTimeout, ThreadsRequired};
 use isotest_core::budget::Budget;
-use isotest_core::plan::Timeout;
+use isotest_core::plan::{SandboxPlan, Timeout};
 use isotest_core::policy::{Capability, Level, Policy};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub(crate) struct TestSettings {
     pub(crate) timeout: Setting<Option<Duration>>,
     /// Time after which an attempt is slow, and number of such times after which it is ended.
     pub(crate) slow_timeout: Setting<SlowTimeout>,
+    /// Time within which what the test leaves running may end by itself.
+    pub(crate) leak_timeout: Setting<Duration>,
     /// Whether the test fails if it leaves a process running.
     pub(crate) fail_on_leak: Setting<bool>,
     /// Number of further attempts of a failed test.
@@ -62,6 +64,7 @@ pub(crate) struct TestSettings {
 pub(super) struct TestLayer {
     pub(super) timeout: Option<Setting<Duration>>,
     pub(super) slow_timeout: Option<Setting<SlowTimeout>>,
+    pub(super) leak_timeout: Option<Setting<Duration>>,
     pub(super) fail_on_leak: Option<Setting<bool>>,
     pub(super) retries: Option<Setting<Retries>>,
     pub(super) flaky_result: Option<Setting<FlakyResult>>,
@@ -85,6 +88,7 @@ impl TestLayer {
         Self {
             timeout: self.timeout.or(lower.timeout),
             slow_timeout: self.slow_timeout.or(lower.slow_timeout),
+            leak_timeout: self.leak_timeout.or(lower.leak_timeout),
             fail_on_leak: self.fail_on_leak.or(lower.fail_on_leak),
             retries: self.retries.or(lower.retries),
             flaky_result: self.flaky_result.or(lower.flaky_result),
@@ -109,6 +113,7 @@ impl Default for TestSettings {
         Self {
             timeout: Setting::default(None),
             slow_timeout: Setting::default(SlowTimeout::default()),
+            leak_timeout: Setting::default(SandboxPlan::LEAK_GRACE),
             fail_on_leak: Setting::default(false),
             retries: Setting::default(Retries::default()),
             flaky_result: Setting::default(FlakyResult::default()),
@@ -158,6 +163,7 @@ impl TestSettings {
         Ok(Self {
             timeout,
             slow_timeout,
+            leak_timeout: layer.leak_timeout.unwrap_or(defaults.leak_timeout),
             fail_on_leak: layer.fail_on_leak.unwrap_or(defaults.fail_on_leak),
             retries: layer.retries.unwrap_or(defaults.retries),
             flaky_result: layer.flaky_result.unwrap_or(defaults.flaky_result),

@@ -189,6 +189,7 @@ fn what_nobody_speaks_of_has_its_default() {
     assert_eq!(settings.sandbox, sandbox);
     let test = TestSettings {
         timeout: Setting::default(None),
+        leak_timeout: Setting::default(Duration::from_millis(100)),
         fail_on_leak: Setting::default(false),
         per_binary: Setting::default(false),
         slow_timeout: Setting::default(SlowTimeout::new(Duration::from_mins(1))),

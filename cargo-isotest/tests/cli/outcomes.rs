@@ -1,11 +1,12 @@
 //! Every test of the projects ends as fixtures/README.md says.
 
-use crate::call::{Lines, isotest};
+use crate::call::{Call, Lines, isotest};
 use crate::host::is_refused_without_cgroups;
 use crate::host_access::with_test;
 use crate::project::Project;
 use nix::unistd::Uid;
 use serde_json::json;
+use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 
@@ -210,6 +211,25 @@ fn a_leak_fails_if_it_is_to() {
     let ended = leaks().arguments(["--fail-on-leak"]).run().with_code(100);
     assert_eq!(ended.word("leaves_a_process_behind"), "LEAK-FAIL");
     assert!(ended.stdout.contains("left running, and killed: sleep 60 (pid "), "{}", ended.stdout);
+}
+
+#[test]
+fn what_a_test_leaves_running_may_have_time_to_end() {
+    let place = tempfile::tempdir().unwrap();
+    let test = "#[test] fn leaves() { std::process::Command::new(\"sleep\").arg(\"1\").spawn().unwrap(); }";
+    let manifest = "[package]\nname = \"leaves\"\nedition = \"2024\"\n[lib]\ndoctest = false\n[workspace]\n";
+    let project = Project::written(place.path(), &[("Cargo.toml", manifest), ("src/lib.rs", test)]);
+    let word = |call: Call| call.run().word("leaves").to_owned();
+    assert_eq!(word(isotest(&project)), "LEAK");
+    assert_eq!(word(isotest(&project).variable("ISOTEST_LEAK_TIMEOUT", "20s")), "PASS");
+    let file = place.path().join("nextest.toml");
+    let flag = format!("--nextest-config={}", file.display());
+    for (period, said) in [("20s", "PASS"), ("50ms", "LEAK-FAIL")] {
+        let nextest =
+            format!("[profile.default]\nleak-timeout = {{ period = \"{period}\", result = \"fail\" }}\n");
+        fs::write(&file, nextest).unwrap();
+        assert_eq!(word(isotest(&project).arguments([&flag])), said);
+    }
 }
 
 #[test]

@@ -249,6 +249,7 @@ mod tests {
             measured: true,
             inherit_stdio: false,
             interactive: None,
+            leak_grace: SandboxPlan::LEAK_GRACE,
             output_bytes: 0,
         };
         let title = "the test `tour it reads`";

@@ -127,6 +127,7 @@ fn sandboxed(
         measured: true,
         inherit_stdio: false,
         interactive: None,
+        leak_grace: SandboxPlan::LEAK_GRACE,
         output_bytes: 1 << 20,
     };
     let (orders, peaks, noted) = (orders.clone(), Arc::clone(peaks), name.clone());

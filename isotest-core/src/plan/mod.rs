@@ -405,6 +405,8 @@ pub struct SandboxPlan {
     pub workload: Workload,
     /// Time limit of the workload; `None` without one.
     pub timeout: Option<Timeout>,
+    /// Time within which what the workload has left running may end by itself: what does not is left behind, and killed.
+    pub leak_grace: Duration,
     /// Limits of the attempt.
     pub limits: Limits,
     /// Whether the attempt gets a cgroup of its own. What only prepares a run (listing tests) is not measured, and
@@ -416,6 +418,11 @@ pub struct SandboxPlan {
     pub interactive: Option<Interactive>,
     /// Number of bytes of each stream's beginning and of its end that are kept.
     pub output_bytes: usize,
+}
+
+impl SandboxPlan {
+    /// Usual time between a workload's end and that of what it has left running.
+    pub const LEAK_GRACE: Duration = Duration::from_millis(100);
 }
 
 #[cfg(test)]

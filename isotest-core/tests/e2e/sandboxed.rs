@@ -257,6 +257,7 @@ impl Wish {
             measured: self.measured,
             inherit_stdio: false,
             interactive: None,
+            leak_grace: SandboxPlan::LEAK_GRACE,
             output_bytes: 1 << 20,
         }
     }

@@ -95,6 +95,7 @@ fn plan(program: PathBuf, invocation: &Invocation) -> SandboxPlan {
         measured: true,
         interactive: None,
         inherit_stdio: false,
+        leak_grace: SandboxPlan::LEAK_GRACE,
         output_bytes: 1 << 10,
     }
 }

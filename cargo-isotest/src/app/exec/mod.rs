@@ -131,6 +131,7 @@ fn plan(workload: Workload, settings: &Settings, limits: Limits) -> SandboxPlan 
         measured: true,
         inherit_stdio: true,
         interactive: None,
+        leak_grace: settings.test.leak_timeout.value,
         output_bytes: 0,
     }
 }

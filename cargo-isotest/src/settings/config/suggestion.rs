@@ -3,7 +3,7 @@
 use crate::text::nearest::nearest;
 
 /// Names of settings in cargo-nextest's configuration that have another name here, with that name.
-const ELSEWHERE: [(&str, &str); 2] = [("test-threads", "jobs"), ("leak-timeout", "fail-on-leak")];
+const ELSEWHERE: [(&str, &str); 1] = [("test-threads", "jobs")];
 
 /// Returns the name of the setting here that has the given name in cargo-nextest's configuration.
 pub(crate) fn elsewhere(name: &str) -> Option<&'static str> {

@@ -113,7 +113,7 @@ impl ExecIn<'_> {
         let open = || terminal::open_for(self.interactive, &stdio, control);
         let terminal = Step::OpenTerminal.run(open)?;
         let mut descriptors = Descriptors::of_guest(stdio, terminal);
-        let Some((workload, _)) = Step::Supervise.run(|| workload_from(control))? else { exit_now(0) };
+        let Some((workload, ..)) = Step::Supervise.run(|| workload_from(control))? else { exit_now(0) };
         Step::NewKeyring.run(keyring::leave)?;
         let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(OFlag::O_CLOEXEC))?;
         let ready = workload::Ready::new(&workload);

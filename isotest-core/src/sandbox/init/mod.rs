@@ -112,7 +112,9 @@ fn attempt(
         descriptors.terminal = Step::OpenTerminal.run(open)?;
     }
     let signals = Step::CloneWorkload.run(watch::children)?;
-    let Some((workload, timeout)) = Step::Supervise.run(|| workload_from(control))? else { exit_now(0) };
+    let Some((workload, timeout, leak_grace)) = Step::Supervise.run(|| workload_from(control))? else {
+        exit_now(0)
+    };
     // Not made ahead of time, as the kernel limits the number of keyrings of a user.
     Step::NewKeyring.run(keyring::leave)?;
     let traced = if template.trace_missing { Some(Step::TracePaths.run(UnixStream::pair)?) } else { None };
@@ -140,7 +142,7 @@ fn attempt(
     let mut watch = Watch::new((parent, pid), born, timeout, start.interactive.is_some(), proc);
     watch.sampler = sampler;
     Step::Supervise.run(|| watch.until_end(control, &signals))?;
-    let left_running = Step::Supervise.run(|| watch.clear(control, &signals))?;
+    let left_running = Step::Supervise.run(|| watch.clear(leak_grace, control, &signals))?;
     drop(terminal);
     if let Some(error) = workload::error(&errors) {
         return Err(error);
@@ -311,10 +313,10 @@ fn set_up(
 }
 
 /// Waits for the workload; returns `None` if the sandbox is not needed.
-fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Packed, Option<Timeout>)>> {
+fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Packed, Option<Timeout>, Duration)>> {
     match channel::receive::<Command>(control)? {
         None => Ok(None),
-        Some((Command::Go(workload, timeout), _)) => Ok(Some((workload, timeout))),
+        Some((Command::Go(workload, timeout, leak_grace), _)) => Ok(Some((workload, timeout, leak_grace))),
         Some((Command::Kill | Command::Signal { .. } | Command::GoOn, _)) => {
             Err(io::Error::other("there is no workload yet"))
         }

@@ -23,9 +23,6 @@ use std::time::Duration;
 /// Time limit of the supervisor's look at processes that are about to be killed.
 const LOOK_GRACE: Duration = Duration::from_secs(10);
 
-/// Time limit within which the processes that the workload has left may end before they count as left running.
-const LEFTOVER_GRACE: Duration = Duration::from_millis(100);
-
 /// Blocks the signal of children that end, and returns a descriptor in which it waits.
 pub(super) fn children() -> io::Result<SignalFd> {
     let mut children = SigSet::empty();
@@ -209,10 +206,16 @@ impl Watch {
     }
 
     /// Gives the processes that are left a moment, lists those that are still there then, and kills them.
-    pub(super) fn clear(&self, control: &mut UnixStream, signals: &SignalFd) -> io::Result<Vec<LeftProcess>> {
-        let deadline = Instant::now() + LEFTOVER_GRACE;
-        while anybody() && Instant::now() < deadline {
-            wait_for(&mut [readable(signals)], Some(deadline))?;
+    pub(super) fn clear(
+        &self,
+        leak_grace: Duration,
+        control: &mut UnixStream,
+        signals: &SignalFd,
+    ) -> io::Result<Vec<LeftProcess>> {
+        // A time that overflows the clock is one that never ends.
+        let deadline = Instant::now().checked_add(leak_grace);
+        while anybody() && deadline.is_none_or(|deadline| Instant::now() < deadline) {
+            wait_for(&mut [readable(signals)], deadline)?;
             while signals.read_signal()?.is_some() {}
             while matches!(any_child(libc::WNOHANG)?, Wait::Changed(..)) {}
         }

@@ -11,6 +11,7 @@ use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub(crate) use crate::messages::{receive, send};
 
@@ -71,8 +72,9 @@ pub(crate) enum Report {
 /// Command of the supervisor to init.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Command {
-    /// Command to execute this workload, and to end it by SIGTERM when this time is over. It is sent once, and first.
-    Go(Packed, Option<Timeout>),
+    /// Command to execute this workload, to end it by SIGTERM when this time is over, and to give what it leaves running
+    /// so long to end. It is sent once, and first.
+    Go(Packed, Option<Timeout>, Duration),
     /// Command to kill everything in the sandbox.
     Kill,
     /// Command to send this signal to the workload's process, or to its whole process group.
@@ -200,7 +202,7 @@ mod tests {
             directory: "/".into(),
         };
         let packed = Packed::new(&workload, ProcessLimits::default()).unwrap();
-        let go = Command::Go(packed, Some(Timeout::new(std::time::Duration::from_secs(3))));
+        let go = Command::Go(packed, Some(Timeout::new(Duration::from_secs(3))), Duration::from_millis(100));
         let reports = [
             Report::Stopped(19),
             Report::About(Moment::TimeOut),
@@ -216,7 +218,7 @@ mod tests {
         mutations::try_all("messages", &seeds, |bytes| {
             let _ = postcard::from_bytes::<Order>(bytes).map(|order| format!("{order:?}"));
             let _ = postcard::from_bytes::<Report>(bytes).map(|report| format!("{report:?}"));
-            if let Ok(Command::Go(packed, _)) = postcard::from_bytes::<Command>(bytes) {
+            if let Ok(Command::Go(packed, ..)) = postcard::from_bytes::<Command>(bytes) {
                 let _ = (packed.program(), packed.arguments().count(), packed.environment().count());
             }
         });

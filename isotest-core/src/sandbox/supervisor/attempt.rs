@@ -102,15 +102,16 @@ impl Attempt {
     /// Starts the workload in its sandbox, whose init is below the process `zygote`.
     pub(super) fn start(mut sandbox: Sandbox, zygote: i32, plan: &SandboxPlan) -> Self {
         let opened = sandbox.terminal();
-        let gone = opened.and_then(|terminal| sandbox.go(&plan.workload, plan.timeout).map(|()| terminal));
+        let gone = opened.and_then(|terminal| sandbox.go(plan).map(|()| terminal));
         let (terminal, end) = match gone {
             Ok(terminal) => (terminal, None),
             Err(error) => (None, Some(Err(error))),
         };
         let now = Instant::now();
+        let report_grace = REPORT_GRACE.saturating_add(plan.leak_grace);
         let late = plan
             .timeout
-            .map(|Timeout { after, grace }| after.saturating_add(grace).saturating_add(REPORT_GRACE));
+            .map(|Timeout { after, grace }| after.saturating_add(grace).saturating_add(report_grace));
         let late = late.and_then(|late| now.checked_add(late));
         let next = late.map(|late| (late, Escalation::Kill));
         Self {

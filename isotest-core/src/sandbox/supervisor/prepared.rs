@@ -5,7 +5,7 @@ use super::capture::Capture;
 use crate::cgroup::{AttemptCgroup, Cell, Cgroups};
 use crate::descriptors;
 use crate::limits::{Limits, Rlimit};
-use crate::plan::{Interactive, SandboxPlan, Timeout, Workload};
+use crate::plan::{Interactive, SandboxPlan};
 use crate::sandbox::protocol::channel::{self, Command, Order, Packed, Report, Start};
 use crate::step::{Step, StepError};
 use crate::usage::Usage;
@@ -159,7 +159,8 @@ impl Sandbox {
     ///
     /// # Errors
     /// Error of a workload that cannot be executed by anybody, or of the message to init.
-    pub(super) fn go(&mut self, workload: &Workload, timeout: Option<Timeout>) -> Result<(), StepError> {
+    pub(super) fn go(&mut self, plan: &SandboxPlan) -> Result<(), StepError> {
+        let SandboxPlan { workload, timeout, leak_grace, .. } = plan;
         let mut limits = self.kind.limits.process.clone();
         if let Some((soft, hard)) = descriptors::callers()
             && !limits.rlimits.iter().any(|(limit, ..)| *limit == Rlimit::Nofile)
@@ -167,7 +168,7 @@ impl Sandbox {
             limits.rlimits.push((Rlimit::Nofile, soft, hard));
         }
         let packed = Step::Exec.on(workload.program.display(), || Packed::new(workload, limits))?;
-        match channel::send(&mut self.control, &Command::Go(packed, timeout), &[]) {
+        match channel::send(&mut self.control, &Command::Go(packed, *timeout, *leak_grace), &[]) {
             // An init that has failed sent its error before it ended: it is read later.
             Err(error) if !is_of_the_gone(&error) => Err(Step::Supervise.failed(None, &error)),
             _ => Ok(()),
@@ -283,6 +284,7 @@ fn wire(kind: &Kind) -> io::Result<Wiring> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Workload;
     use std::io::Write;
 
     #[test]
@@ -304,6 +306,7 @@ mod tests {
             measured: false,
             inherit_stdio: false,
             interactive: None,
+            leak_grace: SandboxPlan::LEAK_GRACE,
             output_bytes: 1 << 20,
         };
         let mut sandbox = Sandbox::of_guest(&plan, UnixStream::pair()?.0);

@@ -19,6 +19,7 @@ mod history;
 mod io_limit;
 mod jobs;
 mod keep;
+mod leak_timeout;
 mod levels;
 mod list_timeout;
 mod max_fail;
@@ -95,7 +96,7 @@ pub(crate) const OF_RUN: [Key; 14] = [
 ];
 
 /// Settings that can differ from test to test.
-pub(crate) const OF_TEST: [Key; 22] = [
+pub(crate) const OF_TEST: [Key; 23] = [
     timeout::TIMEOUT,
     SLOW_TIMEOUT,
     RETRIES,
@@ -103,6 +104,7 @@ pub(crate) const OF_TEST: [Key; 22] = [
     THREADS_REQUIRED,
     TEST_GROUP,
     PRIORITY,
+    leak_timeout::LEAK_TIMEOUT,
     fail_on_leak::FAIL_ON_LEAK,
     memory_limit::MEMORY_LIMIT,
     swap_limit::SWAP_LIMIT,

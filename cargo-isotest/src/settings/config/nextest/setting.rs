@@ -23,10 +23,11 @@ pub(super) enum Scope {
 type Read = fn(Value<'_>, &mut Layer) -> Result<(), SettingsError>;
 
 /// Settings that can be written both in profiles and in overrides.
-const OF_BOTH: [(&str, Read); 4] = [
+const OF_BOTH: [(&str, Read); 5] = [
     ("retries", keys::RETRIES.read),
     ("flaky-result", keys::FLAKY_RESULT.read),
     ("slow-timeout", slow_timeout),
+    ("leak-timeout", leak_timeout),
     ("threads-required", keys::THREADS_REQUIRED.read),
 ];
 
@@ -57,13 +58,6 @@ pub(super) fn read<'d>(
         Scope::Profile => &OF_PROFILES,
         Scope::Override => &OF_OVERRIDES,
     };
-    if key == LEAK_TIMEOUT {
-        let value = Value::of_key(LEAK_TIMEOUT, value, reading);
-        leak_timeout(value, layer)?;
-        let why = "what is still running 100 ms after a test's end is left behind; only its `result` holds";
-        rest.leave_out(reading, table, name, Why::NoMeaning(why));
-        return Ok(true);
-    }
     let Some((key, read_value)) = OF_BOTH.iter().chain(own).find(|(known, _)| *known == key) else {
         return Ok(false);
     };
@@ -75,7 +69,6 @@ pub(super) fn read<'d>(
     Ok(true)
 }
 
-const LEAK_TIMEOUT: &str = "leak-timeout";
 const SKIP: &str = "skip";
 
 /// Default of the time that cargo-nextest gives a test between the order to end and the end.
@@ -92,14 +85,17 @@ fn slow_timeout(value: Value<'_>, layer: &mut Layer) -> Result<(), SettingsError
 
 fn leak_timeout(value: Value<'_>, layer: &mut Layer) -> Result<(), SettingsError> {
     let expected = "a time such as \"100ms\", or a table such as { period = \"500ms\", result = \"fail\" }";
-    let is_time = |value: Value<'_>| value.text().is_some_and(|text| humantime::parse_duration(text).is_ok());
+    let time = |value: Value<'_>| value.text().and_then(|text| humantime::parse_duration(text).ok());
     let mut fails = false;
     let Some(entries) = value.table() else {
-        return value.expect(is_time(value).then_some(()), expected).map(|_| ());
+        layer.test.leak_timeout = Some(value.expect(time(value), expected)?);
+        return Ok(());
     };
     for (key, value) in entries {
         match (key, value.text()) {
-            ("period", _) if is_time(value) => {}
+            ("period", _) if time(value).is_some() => {
+                layer.test.leak_timeout = time(value).map(|time| value.setting(time));
+            }
             ("result", Some("fail")) => fails = true,
             ("result", Some("pass")) => {}
             _ => return Err(value.unexpected(expected)),
