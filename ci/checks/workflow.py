@@ -4,6 +4,8 @@ import pathlib
 import re
 import shutil
 import tempfile
+import tomllib
+from functools import reduce
 
 import needs
 import places
@@ -34,6 +36,19 @@ def check(run):
         run.call([needs.tool("check-jsonschema"), "--builtin-schema", f"vendor.{schema}", *files])
     run.call([needs.tool("actionlint"), "-no-color", *FILES["github-workflows"]])
     as_in_the_manual(run)
+    as_it_is_packed()
+
+
+def as_it_is_packed():
+    """Where `cargo binstall` is told to look is what a release names its files."""
+    manifest = tomllib.loads((places.ROOT / "cargo-isotest/Cargo.toml").read_text())
+    told = manifest["package"]["metadata"]["binstall"]
+    known = {"{ name }": "cargo-isotest", "{ version }": "${version}", "{ target }": "${target}"}
+    url, program = (reduce(lambda text, word: text.replace(*word), known.items(), told[key]).rsplit("/", 1)
+                    for key in ("pkg-url", "bin-dir"))
+    packed = re.search(r"^name=(.*)$", (places.CI / "github/pack.sh").read_text(), re.MULTILINE)[1]
+    if (url[1], *program) != (f"{packed}.tar.gz", packed, "{ bin }"):
+        raise CheckError(f"cargo binstall looks for {url[1]} with {'/'.join(program)}, and a release has {packed}")
 
 
 def as_in_the_manual(run):

@@ -1,7 +1,8 @@
 //! Time after which a test is slow, and time after which it is ended.
 
 use super::time::Time;
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -67,10 +68,18 @@ const EXAMPLE: &str = "{ period = \"60s\", terminate-after = 2 }";
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Table {
     period: Time,
+    #[serde(default, deserialize_with = "periods")]
     terminate_after: Option<NonZeroU32>,
     grace_period: Option<Time>,
     #[serde(default)]
     on_timeout: OnTimeout,
+}
+
+fn periods<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NonZeroU32>, D::Error> {
+    let value = toml::Value::deserialize(deserializer)?;
+    let number = value.as_integer().and_then(|number| u32::try_from(number).ok()).and_then(NonZeroU32::new);
+    let refused = || D::Error::custom(format!("`{value}` is no number of periods: say 1 or more"));
+    number.map(Some).ok_or_else(refused)
 }
 
 impl Table {
@@ -108,8 +117,8 @@ mod tests {
         for (text, expected) in [
             ("soon", "neither a time such as `60s` nor a table such as"),
             ("{ terminate-after = 1 }", "missing field `period`"),
-            ("{ period = '1s', terminate-after = 0 }", "expected a nonzero u32"),
-            ("{ period = 1 }", "expected a string"),
+            ("{ period = '1s', terminate-after = 0 }", "`0` is no number of periods: say 1 or more"),
+            ("{ period = 1 }", "`1` is no time such as `90s` or `2m 30s`"),
             ("{ period = '1s', on-timeout = 'skip' }", "unknown variant `skip`, expected `fail` or `pass`"),
             ("{ period = '1s', grace = '1s' }", "unknown field `grace`"),
         ] {

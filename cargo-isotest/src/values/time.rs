@@ -10,8 +10,11 @@ pub(super) struct Time(pub(super) Duration);
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let time = humantime::parse_duration(&text);
-        time.map(Self).map_err(|_| Error::custom(format!("`{text}` is no time such as `90s` or `2m 30s`")))
+        let value = toml::Value::deserialize(deserializer)?;
+        let time = value.as_str().and_then(|text| humantime::parse_duration(text).ok());
+        time.map(Self).ok_or_else(|| {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            Error::custom(format!("`{text}` is no time such as `90s` or `2m 30s`"))
+        })
     }
 }
