@@ -23,7 +23,7 @@ import uuid
 import yaml
 
 EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
-COMMAND = re.compile(r"^::([A-Za-z-]+)(?: ([^:]*(?:%3A[^:]*)*))?::(.*)$")
+COMMAND = re.compile(r"^::([A-Za-z0-9-]+)(?: ([^:]*(?:%3A[^:]*)*))?::(.*)$")
 OLD_COMMAND = re.compile(r"##\[([A-Za-z-]+)[^\]]*\](.*)$")
 FILES = ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
 # What the first process of a step is sent when the job is cancelled, and after how many seconds; and when all are killed that

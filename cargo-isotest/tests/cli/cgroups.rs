@@ -16,8 +16,12 @@ fn be() { std::thread::sleep(std::time::Duration::from_millis(700)); }
 #[test] fn d() { be() }
 ";
 
-const COMPUTES: &str =
-    "#[test] fn a() { let began = std::time::Instant::now(); while began.elapsed().as_secs() < 2 {} }";
+/// One after the other, so that each has one prepared behind it but the last.
+const COMPUTES: &str = r"
+fn be() { let began = std::time::Instant::now(); while began.elapsed().as_secs() < 2 {} }
+#[test] fn a() { be() }
+#[test] fn b() { be() }
+";
 
 const MANIFEST: &str =
     "[package]\nname = \"watched\"\nedition = \"2024\"\n[lib]\ndoctest = false\n[workspace]\n";
