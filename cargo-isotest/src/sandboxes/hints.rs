@@ -152,7 +152,8 @@ const ERRORS: [Explained; 11] = [
         remark: |ground| {
             format!(
                 "os error 12: a test may lock {} of memory, registered buffers of io_uring included, where root of the machine \
-                 may lock more; `ulimit -l unlimited` before the run lifts that",
+                 may lock more, and this limit cannot be raised from here; it can be where it was set, with `--ulimit memlock=-1` \
+                 for a container, `LimitMEMLOCK=infinity` for a unit of systemd",
                 memory(ground.locked_memory.unwrap_or_default())
             )
         },
