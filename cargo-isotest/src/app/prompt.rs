@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 const PLAIN: [&str; 7] = ["sh", "dash", "ash", "busybox", "ksh", "mksh", "yash"];
 
 /// Puts `(isotest)` into the prompt before every line, over what the files of bash set it to.
-const BASH: &str = "case $PS1 in '(isotest) '*) ;; *) PS1=\"(isotest) $PS1\" ;; esac";
+const BASH: &str = "case $PS1 in '(isotest) '*) ;; *) { PS1=\"(isotest) $PS1\"; } 2> /dev/null ;; esac";
 
 /// Defines the prompt of fish anew, around that of its files.
 const FISH: &str = "functions --copy fish_prompt isotest_prompt; \

@@ -79,11 +79,15 @@ impl Session {
         invocation: &Invocation,
     ) -> Result<Self, Error> {
         archive::refuse_cargo(path, &said.cargo)?;
-        let Opened { build, past, files } = archive::open(path, said.workspace_remap.as_deref(), invocation)?;
+        let Opened { build, past, files, not_applied } =
+            archive::open(path, said.workspace_remap.as_deref(), invocation)?;
         let root = build.directories.workspace.clone();
         let settings =
             said.settings_in(Some(&root), invocation, |cargo| platform::machine(cargo, invocation))?;
         warn_of(&settings);
+        if !not_applied.is_empty() {
+            warn(Warning::NotConfigured(not_applied));
+        }
         settings.check_filtersets(&build.known)?;
         make(&kept_directories(&settings, &build.directories)?)?;
         let session = Self::of_build(build, settings, interrupts)?;

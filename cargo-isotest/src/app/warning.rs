@@ -34,6 +34,9 @@ pub(crate) enum Warning {
     /// Settings of cargo-nextest have no meaning here.
     #[error("not taken over from the configuration of cargo-nextest:\n  {}", .0.join("\n  "))]
     NotTakenOver(Vec<String>),
+    /// Configuration of cargo that holds for the tests of an archive of cargo-nextest and is not read.
+    #[error("an archive of cargo nextest is executed without the runners and further files that are set in {}", listed(.0))]
+    NotConfigured(Vec<PathBuf>),
     /// Test needs setup scripts, which are executed by runs only.
     #[error("setup scripts are executed in runs only: what `{}` would have set up is missing here", .0.join("`, `"))]
     NoSetup(Vec<String>),
@@ -48,6 +51,10 @@ pub(crate) enum Warning {
         /// Runner that is not executed.
         runner: String,
     },
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(", ")
 }
 
 fn set_aside(path: Option<&PathBuf>) -> String {
@@ -88,6 +95,8 @@ mod tests {
             Warning::NoEvidence(_) => [Warning::NoEvidence(EvidenceError::Directory { path: "/t".into(), source: refused() })],
             Warning::NoShardStatus(_) => [Warning::NoShardStatus(refused())],
             Warning::NotTakenOver(_) => [Warning::NotTakenOver(vec!["`a`: why".to_owned(), "`b`: why".to_owned()])],
+            Warning::NotConfigured(_) =>
+                [Warning::NotConfigured(vec!["/w/.cargo/config.toml".into(), "/h/.cargo/config.toml".into()])],
             Warning::NoSetup(_) => [Warning::NoSetup(vec!["db".to_owned(), "server".to_owned()])],
             Warning::OtherRunner { .. } => [
                 Warning::OtherRunner { target: "aarch64-unknown-linux-gnu".to_owned(), runner: "qemu-aarch64".to_owned() },

@@ -32,6 +32,8 @@ pub(crate) struct Opened {
     pub(crate) past: Past,
     /// Directory of the unpacked files, which are removed with it.
     pub(crate) files: RunDirectory,
+    /// Configuration files of cargo with settings of tests that the archive does not have, and that are not applied.
+    pub(crate) not_applied: Vec<PathBuf>,
 }
 
 /// Unpacks an archive and shows its files to this process and its tests, at their original paths or with the
@@ -46,6 +48,7 @@ pub(crate) fn open(path: &Path, remap: Option<&Path>, invocation: &Invocation) -
 fn opened(path: &Path, remap: Option<&Path>, invocation: &Invocation) -> Result<Opened, ArchiveError> {
     let mut file = File::open(path).map_err(ArchiveError::Read)?;
     let (described, length) = described(&mut file)?;
+    let is_without_sources = matches!(described, Described::Nextest { .. });
     let (manifest, shown) = described.read(remap, invocation)?;
     let temporary = invocation.variable("TMPDIR").map(PathBuf::from).filter(|path| path.is_absolute());
     let temporary = temporary.unwrap_or_else(|| "/tmp".into());
@@ -63,11 +66,17 @@ fn opened(path: &Path, remap: Option<&Path>, invocation: &Invocation) -> Result<
         Ok(ShownAt { from, to: manifest.moved(&to, remap) })
     });
     let shown: Vec<_> = shown.collect::<Result<_, ArchiveError>>()?;
-    show_at(&shown, &written(temporary.clone(), invocation))?;
+    let workspace = is_without_sources.then(|| manifest.moved(&manifest.workspace, remap));
+    let not_applied = workspace
+        .as_deref()
+        .map_or_else(Vec::new, |workspace| nextest_archive::not_applied(workspace, invocation));
+    // Cargo, too, would make a target directory in it.
+    let written: Vec<_> = written(temporary.clone(), invocation).into_iter().chain(workspace).collect();
+    show_at(&shown, &written)?;
     let run_id = fs::read_to_string("/proc/sys/kernel/random/uuid").map_err(no_place)?;
     let environment = invocation.sandboxed_environment();
     let (build, past) = manifest.into_build(remap, run_id.trim_end().to_owned(), &environment);
-    Ok(Opened { build, past, files })
+    Ok(Opened { build, past, files, not_applied })
 }
 
 /// Description of an archive's content, as it stands in its first entries.

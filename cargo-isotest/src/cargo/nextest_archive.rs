@@ -6,7 +6,7 @@ use crate::cargo::error::CargoError;
 use crate::cargo::manifest::Harnesses;
 use crate::cargo::metadata::{Project, kind};
 use crate::cargo::output_directories::Place;
-use crate::cargo::sample::{Configured, Given};
+use crate::cargo::sample::{Configured, Given, Variables};
 use crate::cargo::test_environment::Surroundings;
 use crate::invocation::Invocation;
 use crate::testcase::{Run, TestBinary};
@@ -14,6 +14,8 @@ use cargo_metadata::camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{BuildScript, PackageId};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -190,7 +192,7 @@ impl Tests<'_> {
         let Self { project, invocation, .. } = self;
         let given = Given {
             runner: Vec::new(),
-            environment: invocation.environment.iter().cloned().collect(),
+            environment: self.environment(),
             library: project.target.join(LIBRARY).into(),
         };
         let places = binaries.values().map(|binary| Place::new(&binary.path, project));
@@ -249,8 +251,116 @@ impl Tests<'_> {
         }))
     }
 
+    /// Returns the environment of the caller with that of cargo's configuration.
+    fn environment(&self) -> Variables {
+        let mut all: Variables = self.invocation.environment.iter().cloned().collect();
+        let mut known = BTreeSet::new();
+        for (file, settings) in configurations(&self.moved(&self.project.workspace), self.invocation) {
+            let Ok(Configuration { env, .. }) = settings else { continue };
+            for (name, said) in env {
+                let is_nearest = known.insert(name.clone());
+                if is_nearest && (said.force() || !all.contains_key(OsStr::new(&name))) {
+                    all.insert(name.into(), said.value(&file));
+                }
+            }
+        }
+        all
+    }
+
     fn moved(&self, path: &Path) -> PathBuf {
         let below = self.remap.zip(path.strip_prefix(&self.project.workspace).ok());
         below.map_or_else(|| path.to_owned(), |(workspace, below)| workspace.join(below))
+    }
+}
+
+/// Configuration file of cargo. Of its settings those are read that hold for the execution of tests.
+#[derive(Debug, Default, Deserialize)]
+struct Configuration {
+    #[serde(default)]
+    env: BTreeMap<String, Variable>,
+    #[serde(default)]
+    target: BTreeMap<String, toml::Value>,
+    include: Option<toml::Value>,
+}
+
+/// Variable of the environment, as a text or as a table.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Variable {
+    Text(String),
+    Table {
+        value: String,
+        #[serde(default)]
+        force: bool,
+        #[serde(default)]
+        relative: bool,
+    },
+}
+
+impl Variable {
+    const fn force(&self) -> bool {
+        matches!(self, Self::Table { force: true, .. })
+    }
+
+    /// Returns the value; a relative path begins where the directory `.cargo` of the file is.
+    fn value(self, file: &Path) -> OsString {
+        match self {
+            Self::Table { value, relative: true, .. } => {
+                file.ancestors().nth(2).unwrap_or(Path::new("/")).join(value).into()
+            }
+            Self::Text(value) | Self::Table { value, .. } => value.into(),
+        }
+    }
+}
+
+/// Returns the configuration files of cargo that hold in a directory, the nearest first.
+fn configurations(
+    directory: &Path,
+    invocation: &Invocation,
+) -> Vec<(PathBuf, Result<Configuration, toml::de::Error>)> {
+    let home = invocation.variable("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| invocation.variable("HOME").map(|home| Path::new(home).join(".cargo")));
+    let directories = directory.ancestors().map(|directory| directory.join(".cargo")).chain(home);
+    let mut known = BTreeSet::new();
+    let files = directories.map(|directory| directory.join("config.toml"));
+    let files = files.filter(|file| known.insert(file.clone()));
+    let read = |file: PathBuf| fs::read_to_string(&file).ok().map(|text| (file, toml::from_str(&text)));
+    files.filter_map(read).collect()
+}
+
+/// Returns the configuration files of cargo that say more of the execution of tests in a workspace than what is read of them:
+/// runners, further files, or what is not understood.
+pub(crate) fn not_applied(workspace: &Path, invocation: &Invocation) -> Vec<PathBuf> {
+    let configurations = configurations(workspace, invocation).into_iter();
+    let left_out = configurations.filter(|(_, settings)| settings.as_ref().map_or(true, says_more));
+    left_out.map(|(file, _)| file).collect()
+}
+
+fn says_more(configuration: &Configuration) -> bool {
+    let mut platforms = configuration.target.values();
+    configuration.include.is_some() || platforms.any(|platform| platform.get("runner").is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_configuration_the_environment_is_read_and_the_rest_told_that_tests_depend_on() {
+        let read = |text: &str| toml::from_str::<Configuration>(text);
+        for (text, more) in [
+            ("[env]\nA = '1'", false),
+            ("[build]\njobs = 1\n[target.x86_64-unknown-linux-gnu]\nlinker = 'cc'", false),
+            ("[target.x86_64-unknown-linux-gnu]\nrunner = 'qemu'", true),
+            ("include = 'other.toml'", true),
+        ] {
+            assert_eq!(says_more(&read(text).unwrap()), more, "{text}");
+        }
+        let mut env = read("env.A = 'a'\n[env.B]\nvalue = 'b'\nforce = true\nrelative = true").unwrap().env;
+        let mut one = |name: &str| env.remove(name).unwrap();
+        let (a, b) = (one("A"), one("B"));
+        assert_eq!((a.force(), b.force()), (false, true));
+        let file = Path::new("/w/.cargo/config.toml");
+        assert_eq!((a.value(file), b.value(file)), ("a".into(), "/w/b".into()));
     }
 }

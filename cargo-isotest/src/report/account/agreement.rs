@@ -206,6 +206,22 @@ mod tests {
     }
 
     #[test]
+    fn a_result_in_the_place_of_another_one_is_noticed() {
+        let copied = |from: usize, to: usize| {
+            let text = run();
+            let mut lines: Vec<_> = text.lines().collect();
+            lines[to] = lines[from];
+            said(&(lines.join("\n") + "\n")).0
+        };
+        // Both are of tests that failed, so that the end counts as many.
+        let lacks = copied(2, 7);
+        assert_eq!(lacks, ["`f` has in line 8 a result once more: it is not as the run wrote it"]);
+        assert_eq!(copied(2, 2), [""; 0], "control");
+        let twice = run() + run().lines().last().unwrap() + "\n";
+        assert_eq!(said(&twice).0.len(), 1, "the end of the run, too, is written once");
+    }
+
+    #[test]
     fn each_execution_of_a_stress_run_counts() {
         let attempts = [1, 2].map(|iteration| {
             attempt("tour", "a", "passes", &json!({"iteration": iteration, "iterations": 2}))

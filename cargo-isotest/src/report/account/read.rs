@@ -159,6 +159,14 @@ fn start(line: &str) -> Option<usize> {
     }
 }
 
+/// Returns whether a line has a result of an attempt or of the run, which is written once.
+fn is_result(line: &str) -> bool {
+    // In no text within a line do these quotes stand by themselves.
+    let kinds =
+        ["\"type\":\"attempt-finished\"", "\"type\":\"attempt-interrupted\"", "\"type\":\"run-finished\""];
+    kinds.iter().any(|kind| line.contains(kind))
+}
+
 impl Account {
     /// Makes the account of a run from its lines, and sentences on what they lack. The first has this number in its file.
     fn of_lines(name: &str, text: &str, first: usize) -> (Self, Vec<String>) {
@@ -166,7 +174,12 @@ impl Account {
         let mut lacks = Vec::new();
         let last = first + text.lines().count() - 1;
         let mut damaged = Vec::new();
+        let (mut results, mut doubled) = (HashSet::new(), None);
         for (number, line) in (first..).zip(text.lines()) {
+            // Two attempts differ at least in slot or start.
+            if is_result(line) && !results.insert(line) {
+                doubled = doubled.or(Some(number));
+            }
             match account.add(line) {
                 Err(error) if error.is_eof() && number == last => {
                     let tests = account.tests.len();
@@ -184,6 +197,11 @@ impl Account {
                 lines => format!(" and in {} more", lines - 1),
             };
             let lack = format!("`{name}` is damaged in line {first}{more}: what stood there is not reported");
+            account.lost.push(lack.clone());
+            lacks.push(lack);
+        } else if let Some(number) = doubled {
+            let lack =
+                format!("`{name}` has in line {number} a result once more: it is not as the run wrote it");
             account.lost.push(lack.clone());
             lacks.push(lack);
         } else if let Some(disagreement) = account.disagreement() {

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Returns a digest of the names, kinds, modes, sizes and times of everything in a directory. What cannot be listed is an
+/// Returns a digest of the names, kinds, modes, owners, sizes and times of everything in a directory. What cannot be listed is an
 /// entry without any below.
 ///
 /// # Errors
@@ -29,6 +29,11 @@ fn list(directory: &Path, sum: &mut Summing) -> io::Result<()> {
         sum.add(&size.to_le_bytes());
         sum.add(&look.mtime().to_le_bytes());
         sum.add(&look.mtime_nsec().to_le_bytes());
+        // The time of the last change is nobody's to set: it tells of a new owner, too, and of new content under old times.
+        sum.add(&look.ctime().to_le_bytes());
+        sum.add(&look.ctime_nsec().to_le_bytes());
+        sum.add(&look.uid().to_le_bytes());
+        sum.add(&look.gid().to_le_bytes());
         if look.is_dir() {
             match list(&entry.path(), sum) {
                 Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),

@@ -142,7 +142,10 @@ fn remove_unused(roots: &Path, own: &str) {
         let Some(file_name) = file_name.to_str() else { continue };
         let partial = file_name.strip_suffix(PARTIAL).and_then(|name| name.strip_suffix('.'));
         let name = partial.unwrap_or(file_name);
-        if removed == MOST_REMOVED || name == own || !path.is_dir() {
+        // What somebody else has put there has neither notes nor a lock.
+        let is_ours = partial.is_some() || path.join(NOTES).is_file();
+        let is_ours = is_ours && roots.join(format!("{name}.{LOCK}")).is_file();
+        if removed == MOST_REMOVED || name == own || !is_ours || !path.is_dir() {
             continue;
         }
         let Ok(lock) = lock(roots, name, FlockArg::LockExclusiveNonblock) else { continue };
@@ -284,7 +287,14 @@ mod tests {
             assert!(store.root("tar-1").unwrap().path.join("a/b/file").is_file());
         }
         assert_eq!(store.1.get(), 1, "one that is not is unpacked once");
-        let damages: [Damage<'_>; 6] = [
+        let rewritten = |root: &Path| {
+            let file = root.join("root/a/b/file");
+            let time = fs::metadata(&file).unwrap().modified().unwrap();
+            fs::write(&file, "y").unwrap();
+            File::options().write(true).open(&file).unwrap().set_modified(time).unwrap();
+        };
+        let damages: [Damage<'_>; 7] = [
+            ("a file of other content, as long and as old", &rewritten),
             ("a file that is gone", &|root| fs::remove_file(root.join("root/a/b/file")).unwrap()),
             ("a file that was cut", &|root| fs::write(root.join("root/a/b/file"), "").unwrap()),
             ("a file too many", &|root| fs::write(root.join("root/a/more"), "").unwrap()),
@@ -325,6 +335,7 @@ mod tests {
         }
         fs::set_permissions(store.path("old-1/root/a"), Permissions::from_mode(0o555)).unwrap();
         fs::create_dir(store.path("killed.partial")).unwrap();
+        File::create(store.path(&format!("killed.{LOCK}"))).unwrap();
         for name in ["in-use", "old-1", "old-2", "old-3"] {
             age(name, UNUSED + Duration::from_mins(1));
         }
@@ -342,6 +353,12 @@ mod tests {
         drop(in_use);
         store.root("other").unwrap();
         assert!(!left().contains("in-use"));
+        // What is not ours stays, however old.
+        fs::create_dir_all(store.path("theirs/root")).unwrap();
+        File::create(store.path(&format!("theirs.{LOCK}"))).unwrap();
+        age("theirs", UNUSED * 2);
+        store.root("other").unwrap();
+        assert!(left().contains("theirs"));
         // What is used again is made again.
         assert!(store.root("old-1").unwrap().path.join("a/b/file").is_file());
     }
