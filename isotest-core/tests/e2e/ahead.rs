@@ -32,6 +32,8 @@ fn only_for_those_that_follow(suite: &Suite) -> Kept {
         assert_eq!(sandboxes(), 1 + made, "{following}");
         attempt.signal(libc::SIGKILL, false);
         assert!(slot.wait(&mut attempt, &Cancel::new()?));
+        // With it goes its cgroup, which others would find.
+        attempt.finish();
     }
     Ok(())
 }

@@ -45,19 +45,20 @@ pub(super) fn mount(private: &Private, scratch: &Path, cgroup: Option<&str>) -> 
     for (n, layer) in private.layers.iter().enumerate() {
         let mount = Step::MakeLayers
             .at(PlanEntry::Layer(n), layer.path.display(), || take(n, layer, scratch, &mut uppers))?;
-        taken.push((mount, layer.path.as_path()));
+        taken.push((Step::AttachLayers, mount, layer.path.as_path()));
     }
     if let Some(cgroup) = cgroup {
         for view in &private.cgroups {
             let mount = Step::ShowCgroup
                 .on(view.path.display(), || mounts::detached_copy(&view.from.join(cgroup), false))?;
-            taken.push((mount, view.path.as_path()));
+            // Whoever removes the cgroup in between is in the way of this, too.
+            taken.push((Step::ShowCgroup, mount, view.path.as_path()));
         }
     }
     // Leaves the hidden directory, which no process but the zygote sees.
     Step::AttachLayers.run(|| chdir("/"))?;
-    for (mount, path) in taken {
-        Step::AttachLayers.on(path.display(), || mounts::attach(&mount, path))?;
+    for (step, mount, path) in taken {
+        step.on(path.display(), || mounts::attach(&mount, path))?;
     }
     Ok(Views { hidden, uppers })
 }
