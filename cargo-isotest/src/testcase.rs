@@ -23,9 +23,21 @@ pub(crate) struct Run {
     pub(crate) build: PathBuf,
 }
 
-/// Kind of the target that a test binary is built of.
+/// Kind of the target that a test binary is built of, in the order in which cargo executes the tests of a package.
 #[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray,
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumCount,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]

@@ -34,10 +34,9 @@ pub(super) fn write(
 
 /// Formats the contents of an archive.
 fn archived(path: &Path, binaries: usize, Packed { files, bytes, size, digest }: &Packed) -> String {
-    let binaries =
-        if binaries == 1 { "1 test binary".to_owned() } else { format!("{binaries} test binaries") };
     let said = format!(
-        "{binaries} in `{}`: {} of {} packed into {}, sha256 {digest}",
+        "{} in `{}`: {} of {} packed into {}, sha256 {digest}",
+        plural(binaries, "test binary"),
         path.display(),
         plural(*files, "file"),
         memory(*bytes),

@@ -7,7 +7,7 @@ use crate::cargo::output_directories::Place;
 use crate::cargo::test_environment::Surroundings;
 use crate::cli::CargoArgs;
 use crate::error::{Error, HostError};
-use crate::testcase::{BinaryKind, Run, TestBinary};
+use crate::testcase::{Run, TestBinary};
 use cargo_metadata::camino::Utf8Path;
 use cargo_metadata::{Artifact, BuildScript, Message, Package, PackageId};
 use std::collections::{BTreeSet, HashMap};
@@ -145,18 +145,7 @@ fn in_order<'a>(built: &'a Built, project: &'a Project) -> Result<Vec<Test<'a>>,
     }
     tests.sort_by_key(|(package, test, executable)| {
         let package = (&package.name, &package.version, &package.id);
-        (package, rank(kind(&test.target)), &test.target.name, *executable)
+        (package, kind(&test.target), &test.target.name, *executable)
     });
     Ok(tests)
-}
-
-/// Returns the place of a kind among the tests of a package.
-pub(crate) const fn rank(kind: BinaryKind) -> u8 {
-    match kind {
-        BinaryKind::Lib | BinaryKind::ProcMacro => 0,
-        BinaryKind::Bin => 1,
-        BinaryKind::Test => 2,
-        BinaryKind::Bench => 3,
-        BinaryKind::Example => 4,
-    }
 }

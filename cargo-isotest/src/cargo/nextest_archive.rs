@@ -1,6 +1,5 @@
 //! Builds in archives of `cargo nextest archive`, which keep what cargo said when it built them.
 
-use crate::cargo::artifacts::rank;
 use crate::cargo::build::{Build, Directories};
 use crate::cargo::error::CargoError;
 use crate::cargo::manifest::Harnesses;
@@ -209,9 +208,8 @@ impl Tests<'_> {
         let tests = binaries.into_values().zip(&places);
         let tests = tests.map(|(binary, place)| self.one(binary, place, &surroundings, &run));
         let mut tests: Vec<_> = tests.collect::<Result<_, _>>()?;
-        tests.sort_by(|a, b| {
-            let key = |test: &TestBinary| (test.package.clone(), rank(test.kind), test.name.clone());
-            key(a).cmp(&key(b))
+        tests.sort_by(|one, other| {
+            (&one.package, one.kind, &one.name).cmp(&(&other.package, other.kind, &other.name))
         });
         Ok(tests)
     }

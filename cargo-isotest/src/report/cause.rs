@@ -2,7 +2,7 @@
 
 use crate::settings::Setting;
 use crate::text::sanitize::word;
-use crate::text::units::{self, signal};
+use crate::text::units::{self, plural, signal};
 use crate::verdict::Verdict;
 use isotest_core::outcome::Exit;
 use isotest_core::record::Record;
@@ -46,7 +46,7 @@ fn out_of_time(limit: Option<Setting<Duration>>) -> String {
 /// Says that a limit on memory was reached, and who set it.
 fn out_of_memory(limit: Option<Setting<u64>>, usage: &Usage) -> String {
     let kills = usage.oom.map_or(0, |oom| usize::try_from(oom.value.kills).unwrap_or(usize::MAX));
-    let killed = if kills == 1 { "1 process".to_owned() } else { format!("{kills} processes") };
+    let killed = plural(kills, "process");
     format!("it reached its memory limit{}, and the kernel killed {killed}", by(limit, units::limit))
 }
 

@@ -253,7 +253,7 @@ impl Sandboxes {
     /// Returns the remarks on isolation that holds for the tests of the variant only.
     fn remarks(&self, variant: &Variant<'_>) -> Vec<String> {
         let Some(isolation) = &variant.isolation else { return Vec::new() };
-        let tests = if variant.tests == 1 { "1 test".to_owned() } else { format!("{} tests", variant.tests) };
+        let tests = plural(variant.tests, "test");
         let states = isolation.states.iter().zip(&self.isolation.states).filter(|(own, run)| own != run);
         let states = states.map(|((capability, state), _)| {
             let network = variant.settings.network.origin;

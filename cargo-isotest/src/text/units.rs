@@ -65,9 +65,14 @@ fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
-/// Formats a count with a regular noun: `1 test`, `2 tests`.
+/// Formats a count with a regular noun: `1 test`, `2 tests`, `2 processes`, `2 binaries`.
 pub(crate) fn plural(count: usize, word: &str) -> String {
-    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
+    match word.strip_suffix('y') {
+        _ if count == 1 => format!("1 {word}"),
+        Some(stem) => format!("{count} {stem}ies"),
+        None if word.ends_with('s') => format!("{count} {word}es"),
+        None => format!("{count} {word}s"),
+    }
 }
 
 /// Returns the name of a signal, such as `SIGSEGV` or `SIGRTMIN+3`.

@@ -29,10 +29,7 @@ impl Account {
         let failed = self.processes.iter().filter(|process| process.facts.effect != Effect::Passes).count();
         let missing = finished.failed_processes.saturating_sub(failed);
         if missing > 0 {
-            said.push(format!(
-                "the lines of {} that failed are missing",
-                of(missing, "process", "processes")
-            ));
+            said.push(format!("the lines of {} that failed are missing", plural(missing, "process")));
         }
         if self.interrupted.len() > finished.interrupted.len() {
             said.push("there are lines of killed tests that its end does not name".to_owned());
@@ -107,10 +104,6 @@ fn before(mut numbers: Vec<u32>) -> u64 {
         (most, above) = (most.max(count), number);
     }
     missing.saturating_add(u64::from(above.saturating_sub(1)).saturating_mul(most))
-}
-
-fn of(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 #[cfg(test)]

@@ -58,8 +58,7 @@ impl Facts {
         parts.extend(self.cpu_us().map(|_| format!("cpu {}", self.cpu())));
         parts.extend(self.figure("pids_peak").map(|count| {
             let count = usize::try_from(count).unwrap_or(usize::MAX);
-            let noun = if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") };
-            marked(noun, self.is("pids_approximate"))
+            marked(plural(count, "task"), self.is("pids_approximate"))
         }));
         parts.join(" · ")
     }

@@ -33,10 +33,7 @@ pub(super) fn lines(autopsy: &Autopsy) -> Vec<String> {
     }
     let more = snapshot.processes.len().saturating_sub(SHOWN_PROCESSES);
     if 0 < more {
-        lines.push(format!(
-            "  and {} more",
-            if more == 1 { "1 process".into() } else { format!("{more} processes") }
-        ));
+        lines.push(format!("  and {} more", plural(more, "process")));
     }
     lines.extend(unseen(snapshot));
     lines
