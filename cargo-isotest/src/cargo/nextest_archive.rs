@@ -12,6 +12,7 @@ use crate::testcase::{Run, TestBinary};
 use cargo_metadata::camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{BuildScript, PackageId};
 use serde::Deserialize;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -93,22 +94,24 @@ struct Binary {
 }
 
 impl Output {
-    /// Returns the outputs of build scripts as cargo tells them.
-    fn scripts(&self, target: &Utf8Path) -> Vec<BuildScript> {
-        let script = |(package, directory): (&String, &Utf8PathBuf)| {
-            let info = self.build_script_info.as_ref().and_then(|info| info.get(package));
-            let variables = info.map(|info| info.envs.clone()).unwrap_or_default();
-            // The type has no constructor.
-            serde_json::from_value(serde_json::json!({
-                "package_id": package,
-                "linked_libs": [],
-                "linked_paths": self.linked_paths.iter().map(|path| target.join(path)).collect::<Vec<_>>(),
-                "cfgs": [],
-                "env": variables.into_iter().collect::<Vec<_>>(),
-                "out_dir": target.join(directory),
+    /// Returns the outputs of build scripts as cargo tells them. Directories with libraries are those of one more, since
+    /// the archive does not say by which scripts they were named.
+    fn scripts(&self, target: &Utf8Path) -> serde_json::Result<Vec<BuildScript>> {
+        // The type has no constructor.
+        let script = |package: &str, variables: &BTreeMap<String, String>, directory: &Utf8Path, linked| {
+            serde_json::from_value(json!({
+                "package_id": package, "linked_libs": [], "linked_paths": linked, "cfgs": [],
+                "env": variables.iter().collect::<Vec<_>>(), "out_dir": target.join(directory),
             }))
         };
-        self.build_script_out_dirs.iter().map(script).filter_map(Result::ok).collect()
+        let none = BTreeMap::new();
+        let linked = self.linked_paths.iter().map(|path| target.join(path)).collect();
+        let linking = script("", &none, Utf8Path::new(""), linked);
+        let own = self.build_script_out_dirs.iter().map(|(package, directory)| {
+            let info = self.build_script_info.as_ref().and_then(|info| info.get(package));
+            script(package, info.map_or(&none, |info| &info.envs), directory, Vec::new())
+        });
+        std::iter::once(linking).chain(own).collect()
     }
 
     /// Returns the architecture of the tests.
@@ -197,7 +200,7 @@ impl Tests<'_> {
         let places = binaries.values().map(|binary| Place::new(&binary.path, project));
         let places: Vec<Place> = places.collect::<Result<_, _>>()?;
         let configured = Configured::alike(places.iter().map(|place| place.triple.clone()), &given);
-        let scripts = self.output.scripts(&project.target);
+        let scripts = self.output.scripts(&project.target)?;
         let surroundings = Surroundings::new(project, &scripts, &configured, invocation);
         let run = Arc::new(Run {
             id: String::new(),
@@ -342,6 +345,25 @@ fn says_more(configuration: &Configuration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn libraries_are_found_whoever_linked_them() {
+        let output = |scripts: serde_json::Value| -> Output {
+            serde_json::from_value(json!({
+                "non-test-binaries": {}, "linked-paths": ["debug/build/z-1/out"], "build-script-out-dirs": scripts,
+                "build-script-info": {"a": {"envs": {"A": "1"}}},
+            }))
+            .unwrap()
+        };
+        for scripts in [json!({}), json!({"a": "debug/build/a-1/out"})] {
+            let told = output(scripts.clone()).scripts(Utf8Path::new("/t")).unwrap();
+            let linked: Vec<_> = told.iter().flat_map(|script| &script.linked_paths).collect();
+            assert_eq!(linked, ["/t/debug/build/z-1/out"], "{scripts}");
+        }
+        let told = output(json!({"a": "debug/build/a-1/out"})).scripts(Utf8Path::new("/t")).unwrap();
+        assert_eq!(told[1].env, [("A".to_owned(), "1".to_owned())]);
+        assert_eq!(told[1].out_dir, "/t/debug/build/a-1/out");
+    }
 
     #[test]
     fn of_a_configuration_the_environment_is_read_and_the_rest_told_that_tests_depend_on() {
