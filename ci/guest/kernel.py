@@ -18,7 +18,6 @@ UBUNTU_5_15 = {
     "linux-modules-5.15.0-91-generic_5.15.0-91.101_amd64.deb": "bba5cbbbd1be846856bf3aa0214abd2d8bf171778c5d027c6e3d70ac346ce60b",
 }
 # A kernel of Debian's backports, and the sum of its package.
-DEBIAN = "http://deb.debian.org/debian/pool/main/l/linux-signed-amd64"
 DEBIAN_6_18 = {
     "linux-image-6.18.15+deb13-cloud-amd64_6.18.15-1~bpo13+1_amd64.deb": "5a507681ea8c978d02265a7fec2f02c9588fb48b54b7f71edc1059e86007f3ec",
 }
@@ -44,7 +43,17 @@ def ubuntu_5_15():
 
 def debian_6_18():
     """The same of Debian's kernel 6.18 for virtual machines."""
-    return unpacked("kernel-debian-6.18", lambda place: download_pinned(DEBIAN, DEBIAN_6_18, place))
+    pool = "pool/main/l/linux-signed-amd64"
+    return unpacked("kernel-debian-6.18", lambda place: download_pinned(f"{mirror()}/{pool}", DEBIAN_6_18, place))
+
+
+def mirror():
+    """The address from which apt has Debian's packages."""
+    shown = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Origin: Debian", "Label: Debian"], check=False,
+                           stdout=subprocess.PIPE, text=True).stdout.split()
+    if not shown:
+        raise CheckError("apt knows no mirror of Debian: run `apt-get update`")
+    return shown[0].rstrip("/")
 
 
 def download_pinned(mirror, packages, place):
