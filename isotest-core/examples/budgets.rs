@@ -1,5 +1,6 @@
 //! Harness whose trials have budgets. Executed by itself it gives each a sandbox; `cargo isotest` has made one already.
 
+use isotest_core::Bytes;
 use isotest_core::budget::Budget;
 use isotest_core::harness::{self, Trial};
 use std::hint::black_box;
@@ -7,7 +8,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     harness::run(|| {
-        let budget = Budget { memory: Some(32 << 20), ..Budget::default() };
+        let budget = Budget { memory: Some(Bytes::mib(32)), ..Budget::default() };
         let uses = |bytes: usize| {
             move || {
                 black_box(vec![1_u8; black_box(bytes)]);

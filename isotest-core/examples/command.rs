@@ -19,6 +19,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(ending) = &record.ending {
         println!("thrown away: {:?}", ending.changed.paths);
     }
-    println!("memory peak: {:?}", record.usage.memory_peak);
+    match record.usage.memory_peak {
+        Some(peak) => println!("memory peak: {}, from {}", peak.value, peak.source),
+        None => println!("memory peak: not measured"),
+    }
     Ok(())
 }

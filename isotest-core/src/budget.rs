@@ -65,7 +65,9 @@
 //! 1 memory=67108864 cpu_us=2000000 line=3 name=tour::parser::parses_a_large_file file=tests/parser.rs
 //! ```
 
+use crate::units::Bytes;
 use std::fmt;
+use std::time::Duration;
 
 /// Name of the section.
 pub const SECTION: &str = "isotest_budget";
@@ -76,18 +78,18 @@ pub const VERSION: u32 = 1;
 /// Limits that a test is held to. What is absent is not limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Budget {
-    /// Peak of memory in bytes.
-    pub memory: Option<u64>,
-    /// Processor time in microseconds.
-    pub cpu_us: Option<u64>,
+    /// Peak of memory.
+    pub memory: Option<Bytes>,
+    /// Processor time, of user and system together.
+    pub cpu: Option<Duration>,
     /// Processes and threads at once.
     pub procs: Option<u64>,
-    /// Time from start to end in microseconds.
-    pub wall_us: Option<u64>,
-    /// Peak of the directories that are thrown away in bytes.
-    pub disk: Option<u64>,
-    /// Bytes written to block devices.
-    pub io_write: Option<u64>,
+    /// Time from start to end.
+    pub wall: Option<Duration>,
+    /// Peak of the directories that are thrown away.
+    pub disk: Option<Bytes>,
+    /// Size of what is written to block devices.
+    pub io_write: Option<Bytes>,
     /// Whether the kernel's limit of memory is the budget itself.
     pub hard: bool,
 }
@@ -165,13 +167,15 @@ fn entry(mut fields: &str) -> Option<Entry> {
         }
         let (field, rest) = fields.split_once(' ')?;
         let (key, value) = field.split_once('=')?;
+        let number = || value.parse().ok();
+        let (size, time) = (|| number().map(Bytes::new), || number().map(Duration::from_micros));
         let is_first = match key {
-            "memory" => budget.memory.replace(value.parse().ok()?).is_none(),
-            "cpu_us" => budget.cpu_us.replace(value.parse().ok()?).is_none(),
-            "procs" => budget.procs.replace(value.parse().ok()?).is_none(),
-            "wall_us" => budget.wall_us.replace(value.parse().ok()?).is_none(),
-            "disk" => budget.disk.replace(value.parse().ok()?).is_none(),
-            "io_write" => budget.io_write.replace(value.parse().ok()?).is_none(),
+            "memory" => budget.memory.replace(size()?).is_none(),
+            "cpu_us" => budget.cpu.replace(time()?).is_none(),
+            "procs" => budget.procs.replace(number()?).is_none(),
+            "wall_us" => budget.wall.replace(time()?).is_none(),
+            "disk" => budget.disk.replace(size()?).is_none(),
+            "io_write" => budget.io_write.replace(size()?).is_none(),
             "line" => line.replace(value.parse().ok()?).is_none(),
             "name" => path.replace(value).is_none(),
             "hard" if value == "1" => !std::mem::replace(&mut budget.hard, true),
@@ -198,15 +202,15 @@ mod tests {
             name: "deep::test".to_owned(),
             file: "a dir/b=c.rs".to_owned(),
             line: 7,
-            budget: Budget { memory: Some(5), hard: true, ..Budget::default() },
+            budget: Budget { memory: Some(Bytes::new(5)), hard: true, ..Budget::default() },
         };
         assert_eq!(read[0], first);
         let all = Budget {
-            cpu_us: Some(9),
+            cpu: Some(Duration::from_micros(9)),
             procs: Some(8),
-            wall_us: Some(7),
-            disk: Some(6),
-            io_write: Some(4),
+            wall: Some(Duration::from_micros(7)),
+            disk: Some(Bytes::new(6)),
+            io_write: Some(Bytes::new(4)),
             ..Budget::default()
         };
         assert_eq!((read[1].name.as_str(), read[1].budget, read.len()), ("r#fn", all, 2));

@@ -1,8 +1,7 @@
 //! Sandbox for commands of one's own, with a sensible default for each choice.
 //!
 //! ```no_run
-//! use isotest_core::limits::Bytes;
-//! use isotest_core::{Sandbox, SandboxError, stage};
+//! use isotest_core::{Bytes, Sandbox, SandboxError, stage};
 //! use std::time::Duration;
 //!
 //! fn main() -> Result<(), SandboxError> {
@@ -10,7 +9,10 @@
 //!     let sandbox = Sandbox::new().copy_on_write(".").memory_limit(Bytes::mib(64)).timeout(Duration::from_secs(10));
 //!     let record = sandbox.command("ls").arg("-la").run()?;
 //!     print!("{}", String::from_utf8_lossy(&record.stdout.head));
-//!     println!("{:?}, memory peak in bytes: {:?}", record.outcome, record.usage.memory_peak);
+//!     println!("{:?}", record.outcome);
+//!     if let Some(peak) = record.usage.memory_peak {
+//!         println!("memory peak: {}, from {}", peak.value, peak.source);
+//!     }
 //!     Ok(())
 //! }
 //! ```
@@ -20,7 +22,7 @@
 use crate::cgroup::{Cgroups, Established};
 use crate::closure::{ElfError, Files};
 use crate::host::{self, Host, cow_sources};
-use crate::limits::{Bytes, Control, Limits, MilliCpu};
+use crate::limits::{Control, Limits};
 use crate::plan::{
     self, Minimal, Network, Request, Root, SandboxPlan, Template, Timeout, Tree, Views, Workload,
 };
@@ -29,6 +31,7 @@ use crate::record::Record;
 use crate::role;
 use crate::sandbox::{Cancel, Slot};
 use crate::step::StepError;
+use crate::units::{Bytes, MilliCpu};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -182,7 +185,7 @@ impl Sandbox {
 
     /// Limits memory; the kernel kills what needs more. No swap is used then.
     pub fn memory_limit(mut self, limit: Bytes) -> Self {
-        self.limits.memory = Some(limit.get());
+        self.limits.memory = Some(limit);
         self
     }
 
@@ -194,7 +197,7 @@ impl Sandbox {
 
     /// Limits processor time.
     pub fn cpu_limit(mut self, limit: MilliCpu) -> Self {
-        self.limits.cpu = Some(limit.get());
+        self.limits.cpu = Some(limit);
         self
     }
 

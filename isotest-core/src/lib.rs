@@ -95,10 +95,12 @@
 //! 3 host metric outcome reaper suspect terminal_guard
 //! 2 inside messages namespace step usage
 //! 1 budget closure descriptors join_list limits niceness policy role root_limits sys wire
+//! 0 units
 //! ```
 //!
 //! Limits of what each layer knows:
 //!
+//! - **0**: [`units`] knows amounts, not what of.
 //! - **1, vocabulary**: [`mod@budget`] knows what is written beside tests, and neither who reads nor who judges it; alone it is
 //!   there without the feature `sandbox`. [`policy`] and [`limits`] say what may be wanted, not whether a machine has it. [`closure`] knows
 //!   programs and libraries, and nothing of sandboxes. `role`, [`descriptors`], `niceness`, [`root_limits`], [`join_list`] and [`wire`] know nobody who uses
@@ -194,6 +196,7 @@ pub mod sys;
 pub mod terminal_guard;
 #[cfg(feature = "sandbox")]
 pub mod trial;
+pub mod units;
 #[cfg(feature = "sandbox")]
 pub mod usage;
 #[cfg(feature = "sandbox")]
@@ -202,6 +205,7 @@ pub mod wire;
 #[cfg(feature = "sandbox")]
 pub use builder::{Sandbox, SandboxError};
 pub use inside::{region, usage};
+pub use units::{Bytes, MilliCpu};
 
 #[doc = "Asserts what a test has used up to now. See the [page on what is read inside](mod@inside)."]
 #[doc(inline)]

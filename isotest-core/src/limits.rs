@@ -1,76 +1,25 @@
 //! Limits of what an attempt may use. Pure.
 
+use crate::units::{Bytes, MilliCpu};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use strum::{EnumCount, IntoStaticStr, VariantArray};
 
-/// Size in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Bytes(u64);
-
-impl Bytes {
-    /// Makes a size of so many bytes.
-    pub const fn new(bytes: u64) -> Self {
-        Self(bytes)
-    }
-
-    /// Makes a size of so many kibibytes, at most the largest that there is.
-    pub const fn kib(kibibytes: u64) -> Self {
-        Self(kibibytes.saturating_mul(1 << 10))
-    }
-
-    /// Makes a size of so many mebibytes, at most the largest that there is.
-    pub const fn mib(mebibytes: u64) -> Self {
-        Self(mebibytes.saturating_mul(1 << 20))
-    }
-
-    /// Makes a size of so many gibibytes, at most the largest that there is.
-    pub const fn gib(gibibytes: u64) -> Self {
-        Self(gibibytes.saturating_mul(1 << 30))
-    }
-
-    /// Returns the number of bytes.
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-}
-
-/// Processor time that is used at once, in thousandths of one processor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MilliCpu(u32);
-
-impl MilliCpu {
-    /// Makes so many thousandths of one processor.
-    pub const fn new(thousandths: u32) -> Self {
-        Self(thousandths)
-    }
-
-    /// Makes so many whole processors, at most the largest number that there is.
-    pub const fn processors(processors: u32) -> Self {
-        Self(processors.saturating_mul(1000))
-    }
-
-    /// Returns the number of thousandths.
-    pub const fn get(self) -> u32 {
-        self.0
-    }
-}
-
 /// Limits of one attempt. A limit is enforced by the kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Limits {
-    /// Number of bytes of memory.
-    pub memory: Option<u64>,
-    /// Number of bytes of swap besides, if memory is limited; without it, none are allowed then.
-    pub swap: Option<u64>,
+    /// Memory.
+    pub memory: Option<Bytes>,
+    /// Swap besides, if memory is limited; without it, none is allowed then.
+    pub swap: Option<Bytes>,
     /// Number of processes and threads at once.
     pub pids: Option<u64>,
-    /// Processor time in thousandths of one processor.
-    pub cpu: Option<u32>,
+    /// Processor time that may be used at once.
+    pub cpu: Option<MilliCpu>,
     /// Weight of the attempt where there is not enough processor time, from 1 to 10,000; 100 is usual.
     pub cpu_weight: Option<u32>,
-    /// Number of bytes a second that may be read from each block device, and as many that may be written.
-    pub io: Option<u64>,
+    /// Size that may be read from each block device in a second, and as much that may be written.
+    pub io: Option<Bytes>,
     /// Limits that hold for each process by itself.
     pub process: ProcessLimits,
 }
@@ -198,7 +147,7 @@ mod tests {
         let process = ProcessLimits { cpus: Vec::new(), rlimits: vec![(Rlimit::Nofile, 64, 64)] };
         assert!(process.any() && !ProcessLimits::default().any());
         assert!(!Limits { process, ..Limits::default() }.any());
-        let limits = Limits { cpu_weight: Some(1), io: Some(1), ..Limits::default() };
+        let limits = Limits { cpu_weight: Some(1), io: Some(Bytes::new(1)), ..Limits::default() };
         assert_eq!(limits.controls(), [Control::Cpu, Control::Io]);
     }
 }

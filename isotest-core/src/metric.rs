@@ -1,6 +1,7 @@
 //! Metrics of an attempt, a row for each reading: where it comes from, and under which names it is reported. Pure.
 
 use crate::policy::Capability;
+use crate::units::Bytes;
 use crate::usage::{Source, Usage};
 use std::time::Duration;
 
@@ -92,7 +93,7 @@ pub const METRICS: &[Metric] = &[
         v2: &[since((5, 19), Source::MemoryPeak), always(Source::MemoryCurrent)],
         without: &[always(Source::SmapsRollup), always(Source::MaxRss)],
         figures: &[figure("memory_peak_bytes", Unit::Bytes, |usage| {
-            usage.memory_peak.map(|peak| peak.value)
+            usage.memory_peak.map(|peak| peak.value.get())
         })],
         source_key: "memory_source",
         approximate_key: Some("memory_approximate"),
@@ -107,16 +108,16 @@ pub const METRICS: &[Metric] = &[
         without: &[],
         figures: &[
             figure("memory_anon_bytes", Unit::Bytes, |usage| {
-                usage.memory_split.map(|split| split.value.anon)
+                usage.memory_split.map(|split| split.value.anon.get())
             }),
             figure("memory_file_bytes", Unit::Bytes, |usage| {
-                usage.memory_split.map(|split| split.value.file)
+                usage.memory_split.map(|split| split.value.file.get())
             }),
             figure("memory_shmem_bytes", Unit::Bytes, |usage| {
-                usage.memory_split.map(|split| split.value.shmem)
+                usage.memory_split.map(|split| split.value.shmem.get())
             }),
             figure("memory_kernel_bytes", Unit::Bytes, |usage| {
-                usage.memory_split.and_then(|split| split.value.kernel)
+                usage.memory_split?.value.kernel.map(Bytes::get)
             }),
         ],
         source_key: "memory_split_source",
@@ -166,8 +167,8 @@ pub const METRICS: &[Metric] = &[
         v2: &[always(Source::IoStat), always(Source::Rusage)],
         without: &[always(Source::Rusage)],
         figures: &[
-            figure("io_read_bytes", Unit::Bytes, |usage| usage.io.map(|io| io.value.read)),
-            figure("io_write_bytes", Unit::Bytes, |usage| usage.io.map(|io| io.value.write)),
+            figure("io_read_bytes", Unit::Bytes, |usage| usage.io.map(|io| io.value.read.get())),
+            figure("io_write_bytes", Unit::Bytes, |usage| usage.io.map(|io| io.value.write.get())),
         ],
         source_key: "io_source",
         approximate_key: None,
@@ -235,7 +236,7 @@ pub const METRICS: &[Metric] = &[
         v2: &[always(Source::Statfs)],
         without: &[always(Source::Statfs)],
         figures: &[
-            figure("disk_bytes", Unit::Bytes, |usage| usage.disk.map(|disk| disk.value.bytes)),
+            figure("disk_bytes", Unit::Bytes, |usage| usage.disk.map(|disk| disk.value.bytes.get())),
             figure("disk_files", Unit::Count("file"), |usage| usage.disk.map(|disk| disk.value.files)),
         ],
         source_key: "disk_source",
@@ -250,7 +251,9 @@ pub const METRICS: &[Metric] = &[
         v2: &[always(Source::StatfsSampled)],
         without: &[always(Source::StatfsSampled)],
         figures: &[
-            figure("disk_peak_bytes", Unit::Bytes, |usage| usage.disk_peak.map(|peak| peak.value.bytes)),
+            figure("disk_peak_bytes", Unit::Bytes, |usage| {
+                usage.disk_peak.map(|peak| peak.value.bytes.get())
+            }),
             figure("disk_peak_files", Unit::Count("file"), |usage| {
                 usage.disk_peak.map(|peak| peak.value.files)
             }),

@@ -1,6 +1,7 @@
 //! Use of resources by an attempt: each figure with the file or call it came from, or `None` where it could not be
 //! had.
 
+use crate::units::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -103,17 +104,24 @@ pub struct Reading<T> {
     pub source: Source,
 }
 
-/// Parts of the memory when the attempt ended, in bytes.
+impl<T> Reading<T> {
+    /// Returns what a function makes of the value, from the same source.
+    pub fn map<U>(self, function: impl FnOnce(T) -> U) -> Reading<U> {
+        Reading { value: function(self.value), source: self.source }
+    }
+}
+
+/// Parts of the memory when the attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MemorySplit {
     /// Private memory of processes.
-    pub anon: u64,
+    pub anon: Bytes,
     /// Page cache of files.
-    pub file: u64,
+    pub file: Bytes,
     /// Files on tmpfs and shared memory.
-    pub shmem: u64,
+    pub shmem: Bytes,
     /// Kernel memory; `None` where `memory.stat` does not tell.
-    pub kernel: Option<u64>,
+    pub kernel: Option<Bytes>,
 }
 
 /// Processor time.
@@ -125,20 +133,20 @@ pub struct Cpu {
     pub system: Duration,
 }
 
-/// Block device traffic in bytes. What the page cache or tmpfs served is not in it.
+/// Block device traffic. What the page cache or tmpfs served is not in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Io {
-    /// Number of bytes that were read.
-    pub read: u64,
-    /// Number of bytes that were written.
-    pub write: u64,
+    /// Size of what was read.
+    pub read: Bytes,
+    /// Size of what was written.
+    pub write: Bytes,
 }
 
 /// Content of the attempt's private directories and the upper layers of its copy-on-write views together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Disk {
-    /// Number of bytes of content, in whole pages; holes in files have none.
-    pub bytes: u64,
+    /// Size of the content, in whole pages; holes in files have none.
+    pub bytes: Bytes,
     /// Number of files, directories and links, and of what overlayfs keeps beside them. Since Linux 6.6 extended
     /// attributes are counted along, one for each begun KiB of all together.
     pub files: u64,
@@ -152,7 +160,7 @@ pub struct Children {
     /// Block I/O; `None` where it was switched off or the kernel does not account for it.
     pub io: Option<Io>,
     /// Peak of memory, where it had to be sampled.
-    pub memory: Option<Reading<u64>>,
+    pub memory: Option<Reading<Bytes>>,
     /// Peak of processes and threads, where it had to be sampled.
     pub pids: Option<Reading<u64>>,
     /// Present content of the directories that are thrown away.
@@ -186,8 +194,8 @@ pub struct Oom {
 /// Figures measured of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
-    /// High-water mark of the memory charged to the attempt, in bytes.
-    pub memory_peak: Option<Reading<u64>>,
+    /// High-water mark of the memory charged to the attempt.
+    pub memory_peak: Option<Reading<Bytes>>,
     /// Parts of the memory charged to the attempt at its end.
     pub memory_split: Option<Reading<MemorySplit>>,
     /// Greatest number of page faults that were counted in the cgroup: those of `memory.stat`, and what it may be

@@ -316,7 +316,7 @@ impl Reporter for Peaks {
             if peak.source.is_approximate() {
                 noted.sampled += 1;
             } else {
-                noted.peaks.push(((*test).clone(), peak.value));
+                noted.peaks.push(((*test).clone(), peak.value.get()));
             }
         }
         Ok(())

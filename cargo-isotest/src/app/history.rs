@@ -124,7 +124,7 @@ fn result(verdict: &Verdict, record: &Record) -> TestResult {
         passes: verdict.passes(),
         wall_us: record.ending.as_ref().map(|ending| microseconds(ending.wall)),
         cpu_us: cpu.map(microseconds),
-        memory_peak: usage.memory_peak.filter(|_| is_trusted).map(|peak| peak.value),
+        memory_peak: usage.memory_peak.filter(|_| is_trusted).map(|peak| peak.value.get()),
     }
 }
 

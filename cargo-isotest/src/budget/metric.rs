@@ -1,5 +1,6 @@
 //! Metrics that can be budgeted, one for each key of the attribute.
 
+use isotest_core::Bytes;
 use isotest_core::budget::Budget;
 use isotest_core::metric::microseconds;
 use isotest_core::policy::Capability;
@@ -72,26 +73,26 @@ impl Metric {
     }
 
     /// Returns the limit of the metric in a budget.
-    pub(crate) const fn limit(self, budget: &Budget) -> Option<u64> {
+    pub(crate) fn limit(self, budget: &Budget) -> Option<u64> {
         match self {
-            Self::Memory => budget.memory,
-            Self::Cpu => budget.cpu_us,
+            Self::Memory => budget.memory.map(Bytes::get),
+            Self::Cpu => budget.cpu.map(microseconds),
             Self::Procs => budget.procs,
-            Self::Wall => budget.wall_us,
-            Self::Disk => budget.disk,
-            Self::IoWrite => budget.io_write,
+            Self::Wall => budget.wall.map(microseconds),
+            Self::Disk => budget.disk.map(Bytes::get),
+            Self::IoWrite => budget.io_write.map(Bytes::get),
         }
     }
 
     /// Returns the use of the metric, and whether the figure is approximate.
     pub(crate) fn used(self, usage: &Usage, wall: Duration) -> Option<(u64, bool)> {
         match self {
-            Self::Memory => usage.memory_peak.map(|peak| figure(peak, |bytes| bytes)),
+            Self::Memory => usage.memory_peak.map(|peak| figure(peak, Bytes::get)),
             Self::Cpu => usage.cpu.map(|cpu| figure(cpu, |cpu| microseconds(cpu.user + cpu.system))),
             Self::Procs => usage.pids_peak.map(|peak| figure(peak, |count| count)),
             Self::Wall => Some((microseconds(wall), false)),
-            Self::Disk => usage.disk_peak.map(|peak| figure(peak, |disk| disk.bytes)),
-            Self::IoWrite => usage.io.map(|io| figure(io, |io| io.write)),
+            Self::Disk => usage.disk_peak.map(|peak| figure(peak, |disk| disk.bytes.get())),
+            Self::IoWrite => usage.io.map(|io| figure(io, |io| io.write.get())),
         }
     }
 }

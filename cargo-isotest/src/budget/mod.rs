@@ -129,7 +129,7 @@ impl TestBudget {
             limits.min_by_key(|limit| limit.value)
         };
         let kernel_memory = written.iter().filter_map(|Written { budget, .. }| {
-            let bytes = budget.memory?;
+            let bytes = budget.memory?.get();
             Some(if budget.hard { bytes } else { with_headroom(bytes) })
         });
         let kernel_memory = kernel_memory.min().filter(|_| is_enforced);
@@ -151,7 +151,7 @@ impl TestBudget {
     pub(crate) fn growth(&self, record: &Record) -> Option<Growth<'_>> {
         let before = self.before.as_deref()?;
         let peak = record.usage.memory_peak.filter(|peak| !peak.source.is_approximate())?;
-        record.ending.as_ref().map(|_| Growth { before, used: peak.value })
+        record.ending.as_ref().map(|_| Growth { before, used: peak.value.get() })
     }
 
     /// Returns the limits, at most one of each metric.
@@ -205,8 +205,8 @@ impl TestBudget {
         let memory = checks.iter().find(|check| check.limit.metric == Metric::Memory && check.is_over());
         let Some(Check { used: Some(used), limit, is_killed: false, .. }) = memory else { return false };
         let Usage { memory_split, io, .. } = record.usage;
-        let cache = memory_split.map_or(u64::MAX, |split| split.value.file);
-        let traffic = io.map_or(u64::MAX, |io| io.value.read.saturating_add(io.value.write));
+        let cache = memory_split.map_or(u64::MAX, |split| split.value.file.get());
+        let traffic = io.map_or(u64::MAX, |io| io.value.read.saturating_add(io.value.write).get());
         used - limit.value <= cache.saturating_add(traffic).saturating_add(grain(processors))
     }
 }
@@ -227,6 +227,7 @@ pub(crate) const fn grain(processors: u64) -> u64 {
 mod tests {
     use super::*;
     use crate::testing::builders;
+    use isotest_core::Bytes;
     use isotest_core::budget::entries;
     use isotest_core::usage::{Io, MemorySplit, Reading, Source};
 
@@ -264,7 +265,7 @@ mod tests {
             name: "a".to_owned(),
             file: String::new(),
             line: 1,
-            budget: Budget { memory: Some(memory), hard, ..Budget::default() },
+            budget: Budget { memory: Some(Bytes::new(memory)), hard, ..Budget::default() },
         };
         let kernel = |entries: &[Entry], other, is_enforced| {
             let entries = entries.iter().cloned().collect();
@@ -283,13 +284,15 @@ mod tests {
         let budget =
             TestBudget::new(&beside("a", &read("1 memory=400000 line=1 name=k::a file=a.rs")), None, true);
         let may_fit = |file, read, peak, processors| {
+            let [file, read, peak] = [file, read, peak].map(Bytes::new);
             let mut record = builders::record(Outcome::Passed);
             record.usage.memory_peak = Some(Reading { value: peak, source: Source::MemoryPeak });
             record.usage.memory_split = record
                 .usage
                 .memory_split
                 .map(|split| Reading { value: MemorySplit { file, ..split.value }, ..split });
-            record.usage.io = record.usage.io.map(|io| Reading { value: Io { read, write: 0 }, ..io });
+            record.usage.io =
+                record.usage.io.map(|io| Reading { value: Io { read, write: Bytes::default() }, ..io });
             budget.may_fit(&record, processors)
         };
         assert!(may_fit(100_000, 0, 500_000, 0) && !may_fit(99_999, 0, 500_000, 0));

@@ -3,6 +3,7 @@
 use super::metric::{Metric, Unit};
 use crate::text::units::limit;
 use bytesize::ByteSize;
+use isotest_core::Bytes;
 use isotest_core::budget::{Budget, Entry};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -90,17 +91,17 @@ fn read(table: &dyn TableLike) -> Result<Budget, String> {
     let mut budget = Budget::default();
     for (key, item) in table.iter() {
         let text = || item.as_str().ok_or_else(|| format!("`{key}` is text with a unit"));
-        let bytes = || text().and_then(|text| size(key, text));
-        let time = || text().and_then(|text| microseconds(key, text));
+        let bytes = || text().and_then(|text| size(key, text)).map(Bytes::new);
+        let time = || text().and_then(|text| microseconds(key, text)).map(Duration::from_micros);
         match key {
             "memory" => budget.memory = Some(bytes()?),
-            "cpu" => budget.cpu_us = Some(time()?),
+            "cpu" => budget.cpu = Some(time()?),
             "procs" => {
                 let number = item.as_integer().and_then(|number| u64::try_from(number).ok());
                 let number = number.filter(|number| *number > 0);
                 budget.procs = Some(number.ok_or("`procs` is a number without a unit, from 1")?);
             }
-            "wall" => budget.wall_us = Some(time()?),
+            "wall" => budget.wall = Some(time()?),
             "disk" => budget.disk = Some(bytes()?),
             "io_write" => budget.io_write = Some(bytes()?),
             "hard" => budget.hard = item.as_bool().ok_or("`hard` is `true` or `false`")?,
@@ -265,19 +266,19 @@ c = { memory = \"1.5 GiB\" }
         let recorded = Recorded::parse(TEXT).unwrap();
         assert_eq!(recorded.binaries().collect::<Vec<_>>(), ["tour", "tour::it"]);
         let [a, b] = recorded.of_binary("tour") else { panic!("{recorded:?}") };
-        assert_eq!((a.name.as_str(), a.budget.memory, a.line), ("a", Some(64 << 20), 4));
+        assert_eq!((a.name.as_str(), a.budget.memory, a.line), ("a", Some(Bytes::mib(64)), 4));
         assert_eq!((a.file.as_str(), b.name.as_str(), b.line), (RECORDED, "mod::b", 7));
         let expected = Budget {
             memory: None,
-            cpu_us: Some(2_000_000),
+            cpu: Some(Duration::from_secs(2)),
             procs: Some(8),
-            wall_us: Some(90_000_000),
-            disk: Some(1 << 30),
-            io_write: Some(1000),
+            wall: Some(Duration::from_secs(90)),
+            disk: Some(Bytes::gib(1)),
+            io_write: Some(Bytes::new(1000)),
             hard: true,
         };
         assert_eq!(b.budget, expected);
-        assert_eq!(recorded.of_binary("tour::it")[0].budget.memory, Some(3 << 29));
+        assert_eq!(recorded.of_binary("tour::it")[0].budget.memory, Some(Bytes::mib(1536)));
         assert!(recorded.of_binary("other").is_empty());
     }
 

@@ -79,7 +79,7 @@ pub(crate) fn memory_of_start(records: &[Option<Record>]) -> Option<u64> {
         let usage = &record.as_ref()?.usage;
         let peak = usage.memory_peak.filter(|peak| !peak.source.is_approximate())?;
         // Page cache that the binary was the first to need is charged to no later attempt.
-        Some(peak.value.saturating_sub(usage.memory_split?.value.file))
+        Some(peak.value.saturating_sub(usage.memory_split?.value.file).get())
     };
     records.iter().map(of_one).collect::<Option<Vec<_>>>()?.into_iter().min()
 }

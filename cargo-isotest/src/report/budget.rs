@@ -98,6 +98,7 @@ mod tests {
     use super::*;
     use crate::budget::{Entries, TestBudget, beside};
     use crate::testing::builders;
+    use isotest_core::Bytes;
     use isotest_core::outcome::Outcome;
     use isotest_core::usage::{Reading, Source};
     use snapbox::{assert_data_eq, str};
@@ -107,7 +108,7 @@ mod tests {
         let entries: Entries = entries.collect::<Result<_, _>>().unwrap();
         let budget = TestBudget::new(&beside("a", &entries), None, true);
         let mut record = builders::record(outcome);
-        record.usage.memory_peak = Some(Reading { value: peak, source: Source::MemoryPeak });
+        record.usage.memory_peak = Some(Reading { value: Bytes::new(peak), source: Source::MemoryPeak });
         lines(&budget.checks(&record), true).join("\n") + "\n"
     }
 

@@ -9,6 +9,7 @@ use crate::schedule::needs::{Need, Needs};
 use crate::schedule::queue::{Answer, Attempt, Queue};
 use crate::schedule::wait::{Wait, Waited};
 use crate::settings::TestSettings;
+use isotest_core::Bytes;
 use isotest_core::sys::clock::Instant;
 use std::collections::{HashMap, HashSet};
 use std::mem::{Discriminant, discriminant, take};
@@ -189,7 +190,7 @@ pub(crate) fn expected<'a>(units: &[Unit<'a>], of_each: &[Arc<TestSettings>], pa
         let binary_id = test.binary.id.as_str();
         let median = *medians.entry(binary_id).or_insert_with(|| past.median_peak(binary_id));
         let peak = past.expected_peak(binary_id, &test.name).or_else(|| test.budget.memory()).or(median);
-        let limit = settings.limits.limits().memory.unwrap_or(u64::MAX);
+        let limit = settings.limits.limits().memory.map_or(u64::MAX, Bytes::get);
         peak.unwrap_or(0).min(limit)
     };
     units.iter().zip(of_each).map(of_unit).collect()

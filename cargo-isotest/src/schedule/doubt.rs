@@ -120,7 +120,7 @@ impl Doubt {
         if let Some(remark) = explains_nothing {
             return (Answer::Settled(first.with_remark(remark)), second.record);
         }
-        let peak = first.record.usage.memory_peak.map_or(0, |peak| peak.value);
+        let peak = first.record.usage.memory_peak.map_or(0, |peak| peak.value.get());
         let dropped = peak.saturating_sub(budget.memory().unwrap_or(peak));
         second.verdict = second.verdict.held_to(budget, &budget.checks(&second.record));
         if second.verdict.kind() != Kind::OverBudget {
@@ -139,7 +139,7 @@ impl Doubt {
     /// with the least peak counts.
     fn compared(self, mut next: Ended, left: u32, budget: &TestBudget) -> (Answer, Record) {
         let known = self.ended;
-        let peak = |ended: &Ended| ended.record.usage.memory_peak.map_or(u64::MAX, |peak| peak.value);
+        let peak = |ended: &Ended| ended.record.usage.memory_peak.map_or(u64::MAX, |peak| peak.value.get());
         next.verdict = next.verdict.held_to(budget, &budget.checks(&next.record));
         if !next.verdict.passes() {
             let remark = "it seems to need more memory than in earlier runs, but when it was executed again, alone, it did not pass";

@@ -42,6 +42,7 @@ use crate::schedule::summary::{Selection, Summary};
 use crate::select;
 use crate::settings::{Execution, Process, TestSettings};
 use crate::values::Stress;
+use isotest_core::Bytes;
 use isotest_core::sys::clock::Instant;
 use std::io;
 use std::sync::Arc;
@@ -95,7 +96,7 @@ impl Schedule<'_> {
             setup::set(&mut plan.workload.environment, name, value);
         }
         if attempt.purpose == Purpose::Confirmation {
-            let budget = unit.tests()[0].budget.memory();
+            let budget = unit.tests()[0].budget.memory().map(Bytes::new);
             plan.limits.memory = plan.limits.memory.into_iter().chain(budget).min();
             // With swap, memory would move there instead of being taken from the page cache.
             plan.limits.swap = None;

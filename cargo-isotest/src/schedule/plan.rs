@@ -7,6 +7,7 @@ use crate::schedule::slot_environment;
 use crate::select;
 use crate::settings::{Execution, Process, TestSettings};
 use crate::testcase::TestCase;
+use isotest_core::Bytes;
 use isotest_core::limits::Limits;
 use isotest_core::plan::{SandboxPlan, Workload};
 use std::ffi::OsString;
@@ -54,9 +55,9 @@ fn wrapped(
 /// Returns the limits of a test: those of its settings, and memory as its budget says if that is stricter.
 fn limits(test: &TestCase, settings: &TestSettings) -> Limits {
     let limits = settings.limits.limits();
-    match test.budget.kernel_memory() {
-        Some(bytes) if limits.memory.is_none_or(|own| bytes < own) => {
-            Limits { memory: Some(bytes), swap: None, ..limits }
+    match test.budget.kernel_memory().map(Bytes::new) {
+        Some(size) if limits.memory.is_none_or(|own| size < own) => {
+            Limits { memory: Some(size), swap: None, ..limits }
         }
         Some(_) | None => limits,
     }

@@ -122,9 +122,10 @@ impl Summary {
             self.peak_unmeasured += 1;
             return;
         };
-        if self.peak.as_ref().is_none_or(|peak| peak.bytes < reading.value) {
+        let bytes = reading.value.get();
+        if self.peak.as_ref().is_none_or(|peak| peak.bytes < bytes) {
             self.peak = Some(HighestPeak {
-                bytes: reading.value,
+                bytes,
                 approximate: reading.source.is_approximate(),
                 binary_id: test.binary.id.clone(),
                 name: test.name.clone(),
@@ -172,6 +173,7 @@ impl Summary {
 mod tests {
     use super::*;
     use crate::testing::builders;
+    use isotest_core::Bytes;
     use isotest_core::outcome::Outcome;
     use isotest_core::usage::{Cpu, Reading, Source, Usage};
 
@@ -225,7 +227,7 @@ mod tests {
         let mut summary = Summary::default();
         for (name, value) in [("low", 1), ("high", 9), ("as high", 9), ("lower", 3)] {
             let mut record = builders::record(Outcome::Passed);
-            record.usage.memory_peak = Some(Reading { value, source: Source::MemoryPeak });
+            record.usage.memory_peak = Some(Reading { value: Bytes::new(value), source: Source::MemoryPeak });
             added(&mut summary, name, &record);
         }
         let expected =

@@ -3,6 +3,8 @@
 use super::error::SettingsError;
 use super::setting::{Origin, Setting};
 use crate::cli::{LimitArgs, Processors, RlimitWords};
+use isotest_core::Bytes;
+use isotest_core::MilliCpu;
 use isotest_core::limits::{Limits, ProcessLimits, Rlimit};
 
 /// Least memory limit: with less, the kernel makes no cgroup, or the loader of a program fails without a clear
@@ -91,14 +93,14 @@ impl LimitSettings {
 
     /// Returns the values of the limits, without their origins.
     pub(crate) fn limits(&self) -> Limits {
-        let value = |limit: &Option<Setting<u64>>| limit.as_ref().map(|limit| limit.value);
+        let size = |limit: &Option<Setting<u64>>| limit.as_ref().map(|limit| Bytes::new(limit.value));
         Limits {
-            memory: value(&self.memory),
-            swap: value(&self.swap),
-            pids: value(&self.pids),
-            cpu: self.cpu.map(|limit| limit.value),
+            memory: size(&self.memory),
+            swap: size(&self.swap),
+            pids: self.pids.as_ref().map(|limit| limit.value),
+            cpu: self.cpu.map(|limit| MilliCpu::new(limit.value)),
             cpu_weight: self.cpu_weight.map(|limit| limit.value),
-            io: value(&self.io),
+            io: size(&self.io),
             process: ProcessLimits {
                 cpus: self.cpus.as_ref().map(|cpus| cpus.value.clone()).unwrap_or_default(),
                 rlimits: self.rlimits.iter().map(|limit| limit.value).collect(),

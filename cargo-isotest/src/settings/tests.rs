@@ -7,6 +7,8 @@ use super::*;
 use crate::cli::{Cli, Network, RootKind, RootPath, RootWord, RunFormat, RunIgnored};
 use crate::invocation::Invocation;
 use crate::values::{FlakyResult, Jobs, MaxFail, Priority, Retries, SlowTimeout, ThreadsRequired};
+use isotest_core::Bytes;
+use isotest_core::MilliCpu;
 use isotest_core::limits::{Limits, ProcessLimits, Rlimit};
 use isotest_core::policy::{Capability, Level, Policy};
 use std::num::NonZeroUsize;
@@ -129,12 +131,12 @@ fn every_flag_of_limits_is_a_limit() {
     .limits;
     let rlimits = vec![(Rlimit::Nofile, 64, 64), (Rlimit::Core, 0, u64::MAX)];
     let expected = Limits {
-        memory: Some(1 << 20),
-        swap: Some(0),
+        memory: Some(Bytes::mib(1)),
+        swap: Some(Bytes::new(0)),
         pids: Some(9),
-        cpu: Some(1500),
+        cpu: Some(MilliCpu::new(1500)),
         cpu_weight: Some(512),
-        io: Some(2 << 20),
+        io: Some(Bytes::mib(2)),
         process: ProcessLimits { cpus: vec![0, 1, 2, 4], rlimits },
     };
     assert_eq!(limits.limits(), expected);
@@ -269,7 +271,7 @@ fn a_lower_layer_is_silent_on_what_a_flag_decides() {
     assert_eq!(test.policy.level(Capability::Io), Level::Off);
     assert_eq!(test.policy.level(Capability::Memory), Level::Require);
     let limits = test.limits.limits();
-    assert_eq!((limits.memory, limits.swap), (Some(1 << 20), Some(1024)));
+    assert_eq!((limits.memory, limits.swap), (Some(Bytes::mib(1)), Some(Bytes::kib(1))));
     assert_eq!(limits.process.rlimits, [(Rlimit::Core, 0, 0), (Rlimit::Nofile, 64, 64)]);
 }
 
@@ -301,7 +303,10 @@ fn a_limit_requires_its_figure() {
         refusal(&["--memory-limit", "1MiB", "--off", "memory"]),
         "`memory` cannot be both `off` (`--off`) and `require` (`--memory-limit`)"
     );
-    assert_eq!(settings(&["--memory-limit", "1MiB"]).unwrap().test.limits.limits().memory, Some(1 << 20));
+    assert_eq!(
+        settings(&["--memory-limit", "1MiB"]).unwrap().test.limits.limits().memory,
+        Some(Bytes::mib(1))
+    );
 }
 
 #[test]

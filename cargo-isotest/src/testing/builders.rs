@@ -4,6 +4,7 @@ use crate::registry::AttemptId;
 use crate::schedule::queue::{Attempt, Launch, Nth, Purpose};
 use crate::testcase::{TestBinary, TestCase};
 use crate::verdict::{Rules, Testimony, Verdict, judge};
+use isotest_core::Bytes;
 use isotest_core::host::probe;
 use isotest_core::outcome::{ChangedPaths, Ending, Exit, LeftProcess, NetworkFailures, Outcome};
 use isotest_core::plan::{self, CgroupFacts, Network, Request, Root, Template, Views};
@@ -114,24 +115,28 @@ fn ending(outcome: &Outcome) -> Ending {
 
 /// Returns a usage with all metrics measured.
 pub(crate) fn usage() -> Usage {
-    let split = MemorySplit { anon: 500_000, file: 200_000, shmem: 4096, kernel: None };
+    let [anon, file, shmem] = [500_000, 200_000, 4096].map(Bytes::new);
+    let split = MemorySplit { anon, file, shmem, kernel: None };
     let cpu = Cpu { user: Duration::from_micros(1_500), system: Duration::from_micros(700) };
     Usage {
-        memory_peak: Some(Reading { value: 734_003, source: Source::MemoryMaxUsage }),
+        memory_peak: Some(Reading { value: Bytes::new(734_003), source: Source::MemoryMaxUsage }),
         memory_split: Some(Reading { value: split, source: Source::MemoryStat }),
         cpu: Some(Reading { value: cpu, source: Source::CpuAcct }),
         pids_peak: Some(Reading { value: 1, source: Source::PidsPeak }),
         pids_refused: None,
         faults_most: None,
-        io: Some(Reading { value: Io { read: 0, write: 8192 }, source: Source::Rusage }),
+        io: Some(Reading { value: Io { read: Bytes::new(0), write: Bytes::kib(8) }, source: Source::Rusage }),
         oom: Some(Reading { value: Oom { kills: 0, own_limit: false }, source: Source::MemoryOomControl }),
         pressure: Pressure {
             cpu: Some(Reading { value: Duration::from_micros(12), source: Source::CpuPressure }),
             memory: None,
             io: None,
         },
-        disk: Some(Reading { value: Disk { bytes: 4096, files: 2 }, source: Source::Statfs }),
-        disk_peak: Some(Reading { value: Disk { bytes: 3 << 20, files: 5 }, source: Source::StatfsSampled }),
+        disk: Some(Reading { value: Disk { bytes: Bytes::kib(4), files: 2 }, source: Source::Statfs }),
+        disk_peak: Some(Reading {
+            value: Disk { bytes: Bytes::mib(3), files: 5 },
+            source: Source::StatfsSampled,
+        }),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{Complaint, Span, TokenStream, TokenTree, quantity};
 
 /// Reads `KEY <= VALUE, …` and returns the call that asserts it.
 pub(crate) fn read(arguments: TokenStream) -> Result<TokenStream, Complaint> {
-    let mut limits: Vec<(&str, u64)> = Vec::new();
+    let mut limits: Vec<(&str, String)> = Vec::new();
     let mut tokens = flat(arguments).into_iter();
     while let Some(token) = tokens.next() {
         let at = token.span();
@@ -18,7 +18,7 @@ pub(crate) fn read(arguments: TokenStream) -> Result<TokenStream, Complaint> {
                 format!("`{name}` cannot be asserted: expected one of {}", known()),
             ));
         };
-        if limits.iter().any(|(recorded, _)| *recorded == key.recorded) {
+        if limits.iter().any(|(known, _)| *known == key.name) {
             return Err(Complaint::new(at, format!("`{name}` is stated twice")));
         }
         for expected in ['<', '='] {
@@ -35,7 +35,7 @@ pub(crate) fn read(arguments: TokenStream) -> Result<TokenStream, Complaint> {
         };
         let read = quantity::read(key.quantity, &value.to_string());
         let limit = read.map_err(|what| Complaint::new(value.span(), format!("`{name}`: {what}")))?;
-        limits.push((key.recorded, limit));
+        limits.push((key.name, key.quantity.in_source(limit)));
         match tokens.next() {
             Some(TokenTree::Punct(punct)) if punct.as_char() == ',' => {}
             None => {}
@@ -46,8 +46,7 @@ pub(crate) fn read(arguments: TokenStream) -> Result<TokenStream, Complaint> {
         let example = "it states no limit: write, for example, `assert_budget!(memory <= \"64 MiB\")`";
         return Err(Complaint::new(Span::call_site(), example));
     }
-    let field =
-        |(field, limit): &(&str, u64)| format!("{field}: ::core::option::Option::Some({limit}_u64), ");
+    let field = |(field, limit): &(&str, String)| format!("{field}: ::core::option::Option::Some({limit}), ");
     let fields = limits.iter().map(field).collect::<Vec<_>>().concat();
     let call = format!(
         "::isotest_core::inside::assert_budget(&::isotest_core::budget::Budget {{ {fields} ..::core::default::Default::default() }})"

@@ -7,9 +7,9 @@ use std::fmt;
 
 /// Key of the attribute.
 pub(crate) struct Key {
-    /// Name of the key in the attribute.
+    /// Name of the key in the attribute, and in the crate's `Budget`.
     pub(crate) name: &'static str,
-    /// Name of the key in the record, and in the crate's `Budget`.
+    /// Name of the key in the record.
     pub(crate) recorded: &'static str,
     pub(crate) quantity: Quantity,
     /// Whether a test can read how much of the quantity it has used.

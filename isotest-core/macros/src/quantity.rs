@@ -11,6 +11,17 @@ pub(crate) enum Quantity {
     Number,
 }
 
+impl Quantity {
+    /// Writes a value of the quantity in its smallest unit as an expression of the type that the crate has for it.
+    pub(crate) fn in_source(self, value: u64) -> String {
+        match self {
+            Self::Size => format!("::isotest_core::Bytes::new({value})"),
+            Self::Time => format!("::core::time::Duration::from_micros({value})"),
+            Self::Number => format!("{value}_u64"),
+        }
+    }
+}
+
 /// Name of a unit, and its value in the smallest unit.
 type Unit = (&'static str, u64);
 

@@ -269,6 +269,7 @@ pub(super) fn remove_if_there(parent: &File, name: &str) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::limits::Control;
+    use crate::units::Bytes;
     use std::fs;
     use std::path::Path;
 
@@ -298,7 +299,7 @@ mod tests {
             let mut usage = Usage::default();
             let io = Capability::Io;
             place.version.interface().read(io, place.files(), &Limits::default(), &mut usage);
-            let summed = usage.io.map(|io| (io.value.read, io.value.write));
+            let summed = usage.io.map(|io| (io.value.read.get(), io.value.write.get()));
             assert_eq!(summed, Some((devices, 2 * devices)));
         }
         Ok(())
@@ -306,7 +307,7 @@ mod tests {
 
     #[test]
     fn limits_of_several_devices_in_one_file_are_not_taken_for_changes() -> io::Result<()> {
-        let limits = Limits { io: Some(1000), ..Limits::default() };
+        let limits = Limits { io: Some(Bytes::new(1000)), ..Limits::default() };
         let devices = ["8:0".to_owned(), "259:16".to_owned()];
         let files = ["io.max", "blkio.throttle.read_bps_device", "blkio.throttle.write_bps_device"];
         for (version, written) in [(Version::V2, &files[..1]), (Version::V1, &files[1..])] {

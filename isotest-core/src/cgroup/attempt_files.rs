@@ -1,6 +1,7 @@
 //! Files of one attempt's directory, as the kernel writes them.
 
 use super::parse;
+use crate::units::Bytes;
 use crate::usage::{Reading, Source};
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
@@ -39,6 +40,11 @@ impl AttemptFiles<'_> {
     /// Reads the number in a file that is named for its source.
     pub(super) fn number(self, source: Source) -> Option<Reading<u64>> {
         Some(Reading { value: self.value(source.as_str())?, source })
+    }
+
+    /// Reads the size in a file that is named for its source.
+    pub(super) fn size(self, source: Source) -> Option<Reading<Bytes>> {
+        self.number(source).map(|reading| reading.map(Bytes::new))
     }
 
     /// Computes the greatest number of page faults, of which `stat` counts those under `key`. Every processor tells

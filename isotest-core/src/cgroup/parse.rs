@@ -1,5 +1,6 @@
 //! Parsers of the kernel's cgroup files. Pure.
 
+use crate::units::Bytes;
 use crate::usage::{Cpu, Io, MemorySplit};
 use std::time::Duration;
 
@@ -8,22 +9,26 @@ pub(super) fn keyed(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
 }
 
+fn size(text: &str, key: &str) -> Option<Bytes> {
+    keyed(text, key).map(Bytes::new)
+}
+
 /// Parses `memory.stat` of version 2.
 pub(super) fn memory_split_v2(text: &str) -> Option<MemorySplit> {
-    let (file, shmem) = (keyed(text, "file")?, keyed(text, "shmem")?);
+    let (file, shmem) = (size(text, "file")?, size(text, "shmem")?);
     Some(MemorySplit {
-        anon: keyed(text, "anon")?,
+        anon: size(text, "anon")?,
         // The kernel counts tmpfs as page cache too.
         file: file.saturating_sub(shmem),
         shmem,
-        kernel: keyed(text, "kernel"),
+        kernel: size(text, "kernel"),
     })
 }
 
 /// Parses `memory.stat` of version 1, with all below it.
-pub(super) fn memory_split_v1(text: &str, kernel: Option<u64>) -> Option<MemorySplit> {
-    let (file, shmem) = (keyed(text, "total_cache")?, keyed(text, "total_shmem")?);
-    Some(MemorySplit { anon: keyed(text, "total_rss")?, file: file.saturating_sub(shmem), shmem, kernel })
+pub(super) fn memory_split_v1(text: &str, kernel: Option<Bytes>) -> Option<MemorySplit> {
+    let (file, shmem) = (size(text, "total_cache")?, size(text, "total_shmem")?);
+    Some(MemorySplit { anon: size(text, "total_rss")?, file: file.saturating_sub(shmem), shmem, kernel })
 }
 
 /// Parses `cpu.stat` of version 2.
@@ -36,7 +41,7 @@ pub(super) fn cpu_v2(text: &str) -> Option<Cpu> {
 pub(super) fn io_v2(text: &str) -> Io {
     let sum = |key: &str| {
         let fields = text.split_whitespace().filter_map(|field| field.strip_prefix(key)?.strip_prefix('='));
-        fields.filter_map(|value| value.parse::<u64>().ok()).fold(0, u64::saturating_add)
+        fields.filter_map(|value| value.parse().ok()).map(Bytes::new).sum()
     };
     Io { read: sum("rbytes"), write: sum("wbytes") }
 }
@@ -62,16 +67,20 @@ mod tests {
     #[test]
     fn tmpfs_is_not_counted_as_a_file() {
         let split = memory_split_v2("anon 1\nfile 30\nkernel 5\nshmem 10\n");
-        assert_eq!(split, Some(MemorySplit { anon: 1, file: 20, shmem: 10, kernel: Some(5) }));
+        let expected = |kernel: Option<u64>| {
+            let [anon, file, shmem] = [1, 20, 10].map(Bytes::new);
+            Some(MemorySplit { anon, file, shmem, kernel: kernel.map(Bytes::new) })
+        };
+        assert_eq!(split, expected(Some(5)));
         let split = memory_split_v1("cache 1\ntotal_cache 30\ntotal_rss 1\ntotal_shmem 10\n", None);
-        assert_eq!(split, Some(MemorySplit { anon: 1, file: 20, shmem: 10, kernel: None }));
+        assert_eq!(split, expected(None));
         assert_eq!(memory_split_v2("anon 1\n"), None);
     }
 
     #[test]
     fn io_is_summed_over_devices() {
         let v2 = "254:0 rbytes=100 wbytes=20 rios=1 wios=2 dbytes=9 dios=0\n8:0 rbytes=1 wbytes=2 rios=1\n";
-        assert_eq!(io_v2(v2), Io { read: 101, write: 22 });
+        assert_eq!(io_v2(v2), Io { read: Bytes::new(101), write: Bytes::new(22) });
         assert_eq!(io_v2(""), Io::default());
     }
 

@@ -7,6 +7,7 @@ use super::version::Version;
 use crate::limits::Limits;
 use crate::metric::{METRICS, Metric};
 use crate::policy::Capability;
+use crate::units::Bytes;
 use crate::usage::{MemorySplit, Source, Usage};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -61,9 +62,10 @@ fn kernel(recording: &Path) -> (u32, u32) {
 
 /// Asserts that each part of the memory is there, and that together they are no more than was allowed.
 fn assert_parts(split: MemorySplit, place: &Path) {
-    let sum = split.anon + split.file + split.shmem + split.kernel.unwrap_or_default();
-    assert!(sum <= LIMIT, "{}: {split:?}", place.display());
-    assert!((ON_TMPFS..=2 * ON_TMPFS).contains(&split.shmem), "{}: {split:?}", place.display());
+    let sum: Bytes =
+        [split.anon, split.file, split.shmem, split.kernel.unwrap_or_default()].into_iter().sum();
+    assert!(sum.get() <= LIMIT, "{}: {split:?}", place.display());
+    assert!((ON_TMPFS..=2 * ON_TMPFS).contains(&split.shmem.get()), "{}: {split:?}", place.display());
 }
 
 #[test]
@@ -80,7 +82,7 @@ fn memory_of_version_2_is_split_in_its_parts() {
 fn memory_of_version_1_is_split_in_its_parts() {
     for recording in recordings("v1", 5) {
         let kernel = recording.number("memory.kmem.usage_in_bytes");
-        let split = memory_split_v1(&recording.needed("memory.stat"), kernel).unwrap();
+        let split = memory_split_v1(&recording.needed("memory.stat"), kernel.map(Bytes::new)).unwrap();
         assert_parts(split, &recording.directory);
     }
 }
@@ -130,7 +132,11 @@ fn processor_time_is_that_of_the_work() {
 fn what_was_written_to_a_disk_is_counted_and_not_what_was_written_to_tmpfs() {
     for recording in recordings("v2", 6).iter().filter(|recording| recording.has_memory()) {
         let io = io_v2(&recording.needed("io.stat"));
-        assert!((ON_DISK..=2 * ON_DISK).contains(&io.write), "{}: {io:?}", recording.directory.display());
+        assert!(
+            (ON_DISK..=2 * ON_DISK).contains(&io.write.get()),
+            "{}: {io:?}",
+            recording.directory.display()
+        );
     }
 }
 

@@ -6,6 +6,7 @@ use super::parse;
 use super::setting::{PERIOD_US, Setting, required};
 use crate::limits::{Control, Limits};
 use crate::policy::Capability;
+use crate::units::Bytes;
 use crate::usage::{Cpu, Oom, Reading, Source, Usage};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -20,7 +21,7 @@ pub(super) const CONTROLLERS: [(Capability, &str); 3] =
 /// Number of bytes by which the limit of memory and swap together may exceed that of memory alone. That sum is
 /// charged first, and its refusals are not counted by every kernel: with room for the largest allocation that may end
 /// in a kill, it is the limit of memory that refuses.
-const SWAP_BYTES: u64 = 64 << 10;
+const MIN_SWAP: Bytes = Bytes::kib(64);
 
 /// Files of version 1.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ impl Interface for Files {
             Control::Cpu => cpu(limits),
             Control::Io => limits
                 .io
-                .map_or_else(Vec::new, |bytes| devices.iter().flat_map(|device| io(bytes, device)).collect()),
+                .map_or_else(Vec::new, |each| devices.iter().flat_map(|device| io(each, device)).collect()),
         }
     }
 
@@ -92,16 +93,16 @@ pub(super) fn handed_over(own: &Path, uid: u32) -> impl Iterator<Item = PathBuf>
 
 /// Returns the settings of memory. The files of swap are absent where the kernel does not account for it.
 fn memory(limits: &Limits) -> Vec<Setting> {
-    let Some(bytes) = limits.memory else { return Vec::new() };
+    let Some(memory) = limits.memory else { return Vec::new() };
     // Memory plus swap; the kernel refuses a value below that of memory alone.
-    let both = bytes.saturating_add(limits.swap.unwrap_or(0).max(SWAP_BYTES));
+    let both = memory.saturating_add(limits.swap.unwrap_or_default().max(MIN_SWAP)).get();
     let swap = Setting { optional: limits.swap.is_none(), ..required("memory.memsw.limit_in_bytes", both) };
-    vec![required("memory.limit_in_bytes", bytes), swap]
+    vec![required("memory.limit_in_bytes", memory.get()), swap]
 }
 
 /// Returns the settings of processor time. A weight of 100 is 1024 shares (`sched_weight_from_cgroup` of the kernel).
 fn cpu(limits: &Limits) -> Vec<Setting> {
-    let quota = limits.cpu.map(|thousandths| u64::from(thousandths) * PERIOD_US / 1000);
+    let quota = limits.cpu.map(|cpu| u64::from(cpu.get()) * PERIOD_US / 1000);
     let shares = limits.cpu_weight.map(|weight| (u64::from(weight) * 1024 + 50) / 100);
     let settings = [
         quota.map(|_| required("cpu.cfs_period_us", PERIOD_US)),
@@ -112,16 +113,16 @@ fn cpu(limits: &Limits) -> Vec<Setting> {
     settings.into_iter().flatten().collect()
 }
 
-fn io(bytes: u64, device: &str) -> [Setting; 2] {
+fn io(each: Bytes, device: &str) -> [Setting; 2] {
     ["blkio.throttle.read_bps_device", "blkio.throttle.write_bps_device"]
-        .map(|file| Setting { innermost: true, ..required(file, format!("{device} {bytes}")) })
+        .map(|file| Setting { innermost: true, ..required(file, format!("{device} {}", each.get())) })
 }
 
 fn read_memory(files: AttemptFiles<'_>, limits: &Limits, usage: &mut Usage) {
-    usage.memory_peak = files.number(Source::MemoryMaxUsage);
+    usage.memory_peak = files.size(Source::MemoryMaxUsage);
     if let Some(stat) = files.text("memory.stat") {
         usage.faults_most = files.faults_most(&stat, "total_pgfault");
-        let split = parse::memory_split_v1(&stat, files.value("memory.kmem.usage_in_bytes"));
+        let split = parse::memory_split_v1(&stat, files.value("memory.kmem.usage_in_bytes").map(Bytes::new));
         usage.memory_split = split.map(|value| Reading { value, source: Source::MemoryStat });
     }
     usage.oom = events(files, "memory.oom_control", "oom_kill").map(|kills| {

@@ -10,6 +10,7 @@ use crate::host::CgroupMount;
 use crate::limits::{Control, Limits};
 use crate::metric::Metric;
 use crate::policy::Capability;
+use crate::units::Bytes;
 use crate::usage::{Oom, Pressure, Reading, Source, Usage};
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -49,7 +50,7 @@ impl Interface for Files {
             Control::Memory => memory(limits),
             Control::Pids => limits.pids.map(|pids| required("pids.max", pids)).into_iter().collect(),
             Control::Cpu => cpu(limits),
-            Control::Io => limits.io.map_or_else(Vec::new, |bytes| {
+            Control::Io => limits.io.map(Bytes::get).map_or_else(Vec::new, |bytes| {
                 let max = |device| required("io.max", format!("{device} rbps={bytes} wbps={bytes}"));
                 devices.iter().map(max).collect()
             }),
@@ -98,16 +99,16 @@ impl Interface for Files {
 
 /// Returns the settings of memory. The files of swap are absent where the kernel does not account for it.
 fn memory(limits: &Limits) -> Vec<Setting> {
-    let Some(bytes) = limits.memory else { return Vec::new() };
+    let Some(memory) = limits.memory else { return Vec::new() };
     // Without a limit of swap, memory beyond the limit would go there.
-    let swap = required("memory.swap.max", limits.swap.unwrap_or(0));
+    let swap = required("memory.swap.max", limits.swap.unwrap_or_default().get());
     let swap = Setting { optional: limits.swap.is_none(), ..swap };
     let group = Setting { optional: true, ..required("memory.oom.group", 1) };
-    vec![required("memory.max", bytes), swap, group]
+    vec![required("memory.max", memory.get()), swap, group]
 }
 
 fn cpu(limits: &Limits) -> Vec<Setting> {
-    let quota = limits.cpu.map(|thousandths| u64::from(thousandths) * PERIOD_US / 1000);
+    let quota = limits.cpu.map(|cpu| u64::from(cpu.get()) * PERIOD_US / 1000);
     let settings = [
         quota.map(|quota| required("cpu.max", format!("{quota} {PERIOD_US}"))),
         limits.cpu_weight.map(|weight| required("cpu.weight", weight)),
@@ -116,7 +117,7 @@ fn cpu(limits: &Limits) -> Vec<Setting> {
 }
 
 fn read_memory(files: AttemptFiles<'_>, limits: &Limits, usage: &mut Usage) {
-    usage.memory_peak = files.number(Source::MemoryPeak);
+    usage.memory_peak = files.size(Source::MemoryPeak);
     if let Some(stat) = files.text("memory.stat") {
         usage.faults_most = files.faults_most(&stat, "pgfault");
         let split = parse::memory_split_v2(&stat);

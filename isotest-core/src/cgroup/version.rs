@@ -53,6 +53,7 @@ impl Version {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::{Bytes, MilliCpu};
 
     fn files(limits: &Limits, control: Control, version: Version) -> Vec<(&'static str, String)> {
         version
@@ -68,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_memory_limit_forbids_swap() {
-        let limits = Limits { memory: Some(4096), ..Limits::default() };
+        let limits = Limits { memory: Some(Bytes::new(4096)), ..Limits::default() };
         let expected = [("memory.max", "4096"), ("memory.swap.max", "0"), ("memory.oom.group", "1")];
         assert_eq!(files(&limits, Control::Memory, Version::V2), texts(expected));
         let expected = [("memory.limit_in_bytes", "4096"), ("memory.memsw.limit_in_bytes", "69632")];
@@ -77,7 +78,8 @@ mod tests {
 
     #[test]
     fn swap_that_is_limited_must_be_accounted_for() {
-        let limits = Limits { memory: Some(4096), swap: Some(1 << 20), ..Limits::default() };
+        let limits =
+            Limits { memory: Some(Bytes::new(4096)), swap: Some(Bytes::mib(1)), ..Limits::default() };
         let expected = [("memory.limit_in_bytes", "4096"), ("memory.memsw.limit_in_bytes", "1052672")];
         assert_eq!(files(&limits, Control::Memory, Version::V1), texts(expected));
         assert_eq!(
@@ -94,7 +96,7 @@ mod tests {
 
     #[test]
     fn processor_time_is_a_part_of_a_period_and_a_weight_becomes_shares() {
-        let limits = Limits { cpu: Some(1500), cpu_weight: Some(100), ..Limits::default() };
+        let limits = Limits { cpu: Some(MilliCpu::new(1500)), cpu_weight: Some(100), ..Limits::default() };
         let expected = [("cpu.max", "150000 100000"), ("cpu.weight", "100")];
         assert_eq!(files(&limits, Control::Cpu, Version::V2), texts(expected));
         let expected =
@@ -109,7 +111,7 @@ mod tests {
 
     #[test]
     fn block_io_is_limited_for_each_device() {
-        let limits = Limits { io: Some(1000), ..Limits::default() };
+        let limits = Limits { io: Some(Bytes::new(1000)), ..Limits::default() };
         let expected = [("io.max", "8:0 rbps=1000 wbps=1000"), ("io.max", "8:16 rbps=1000 wbps=1000")];
         assert_eq!(files(&limits, Control::Io, Version::V2), texts(expected));
         assert_eq!(files(&limits, Control::Io, Version::V1).len(), 4);

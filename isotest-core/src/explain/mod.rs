@@ -222,6 +222,7 @@ mod tests {
     use crate::limits::Limits;
     use crate::plan::{self, CgroupFacts, Request, Root, SandboxPlan, Views, Workload};
     use crate::policy::Policy;
+    use crate::units::Bytes;
     use snapbox::{assert_data_eq, file};
     use std::time::Duration;
 
@@ -245,7 +246,7 @@ mod tests {
                 directory: "/w".into(),
             },
             timeout: Some(Timeout::new(Duration::from_mins(1))),
-            limits: Limits { memory: Some(64 << 20), ..Limits::default() },
+            limits: Limits { memory: Some(Bytes::mib(64)), ..Limits::default() },
             measured: true,
             inherit_stdio: false,
             interactive: None,

@@ -10,13 +10,14 @@
 //! ```
 //!
 //! ```no_run
+//! use isotest_core::Bytes;
 //! use isotest_core::budget::Budget;
 //! use isotest_core::harness::{self, Trial};
 //! use std::process::ExitCode;
 //!
 //! fn main() -> ExitCode {
 //!     harness::run(|| {
-//!         let budget = Budget { memory: Some(64 << 20), ..Budget::default() };
+//!         let budget = Budget { memory: Some(Bytes::mib(64)), ..Budget::default() };
 //!         vec![Trial::test("parses", || Ok(())).with_budget(budget)]
 //!     })
 //! }

@@ -10,6 +10,7 @@ use crate::plan::{SandboxPlan, Workload};
 use crate::policy::Capability;
 use crate::record::{Captured, Record};
 use crate::sandbox::{Cancel, Slot};
+use crate::units::Bytes;
 use libtest_mimic::{Arguments, Failed};
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -25,7 +26,7 @@ use std::{env, thread};
 type Order = (SandboxPlan, Sender<Result<Record, String>>);
 
 /// Memory peaks in bytes by the names of trials.
-type Peaks = Arc<Mutex<BTreeMap<String, u64>>>;
+type Peaks = Arc<Mutex<BTreeMap<String, Bytes>>>;
 
 /// Executes the trials that the arguments choose. The package's directory and the home directory are copy-on-write.
 ///
@@ -148,7 +149,6 @@ fn judge(record: &Record, budget: &Budget) -> Result<(), Failed> {
     match (&record.outcome, budget.memory.filter(|_| budget.hard)) {
         (Outcome::Passed, _) => Ok(()),
         (Outcome::OomKilled, Some(limit)) => {
-            let limit = inside::size(limit);
             Err(Failed::from(format!("over budget: the kernel killed it at {limit} of memory")))
         }
         (outcome, _) => {
@@ -186,6 +186,6 @@ fn tell(peaks: &Peaks) {
     let mut stdout = io::stdout().lock();
     for (name, peak) in peaks.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         // A closed standard output is no reason to fail.
-        let _ = writeln!(stdout, "{:>10}  {name}", inside::size(*peak));
+        let _ = writeln!(stdout, "{:>10}  {name}", peak.to_string());
     }
 }

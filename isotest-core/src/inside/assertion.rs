@@ -1,8 +1,10 @@
 //! Asserts a budget that a test holds itself to, at some point of it.
 
-use super::{OVER_BUDGET_WORDS, Usage, UsageError, size, usage};
+use super::{OVER_BUDGET_WORDS, Usage, UsageError, usage};
 use crate::budget::Budget;
+use crate::units::Bytes;
 use std::env;
+use std::fmt::{self, Display};
 use std::time::Duration;
 
 /// Name of the variable that says what becomes of an assertion about figures that are not there: `skip` or `require`.
@@ -67,50 +69,61 @@ enum Failure {
     Unknown(String),
 }
 
-/// Metric with its limit.
-struct Metric {
-    name: &'static str,
-    limit: u64,
-    used: Option<u64>,
-    /// Function that writes values of the metric.
-    text: fn(u64) -> String,
+/// Metric, held against its limit.
+enum Measured {
+    /// Metric that is within its limit.
+    Within,
+    /// Words on by how much a metric is above its limit.
+    Above(String),
+    /// Name of a metric that is not measured.
+    Not(&'static str),
 }
 
-impl Metric {
-    fn new(
+impl Measured {
+    /// Holds a value against its limit, if there is one. `amount` is what both are in their smallest unit.
+    fn new<T: Copy + Display>(
         name: &'static str,
-        limit: Option<u64>,
-        used: Option<u64>,
-        text: fn(u64) -> String,
+        limit: Option<T>,
+        used: Option<T>,
+        amount: impl Fn(T) -> u128,
     ) -> Option<Self> {
-        Some(Self { name, limit: limit?, used, text })
+        let limit = limit?;
+        let Some(used) = used else { return Some(Self::Not(name)) };
+        let (most, more) = (amount(limit), amount(used).saturating_sub(amount(limit)));
+        if more == 0 {
+            return Some(Self::Within);
+        }
+        let percent = (more * 100 + most / 2) / most.max(1);
+        Some(Self::Above(format!("{name} {used} of {limit} (+{percent} %)")))
     }
 }
 
-fn time(microseconds: u64) -> String {
-    format!("{:?}", Duration::from_micros(microseconds))
+/// Time that is written as it is shown to programmers: `1.5s`.
+#[derive(Clone, Copy)]
+struct Time(Duration);
+
+impl Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
 }
 
 fn judge(budget: &Budget, usage: Result<Usage, UsageError>) -> Result<(), Failure> {
     let usage = usage.map_err(|error| Failure::Unknown(error.to_string()))?;
-    let microseconds = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let bytes = |size: Bytes| u128::from(size.get());
     let limits = [
-        Metric::new("memory", budget.memory, usage.memory_peak, size),
-        Metric::new("cpu", budget.cpu_us, usage.cpu.map(microseconds), time),
-        Metric::new("procs", budget.procs, usage.procs_peak, |number| number.to_string()),
-        Metric::new("io_write", budget.io_write, usage.io_write, size),
+        Measured::new("memory", budget.memory, usage.memory_peak, bytes),
+        Measured::new("cpu", budget.cpu.map(Time), usage.cpu.map(Time), |time| time.0.as_micros()),
+        Measured::new("procs", budget.procs, usage.procs_peak, u128::from),
+        Measured::new("io_write", budget.io_write, usage.io_write, bytes),
     ];
     let mut over = Vec::new();
     let mut unknown = Vec::new();
-    for Metric { name, limit, used, text } in limits.into_iter().flatten() {
-        match used {
-            Some(used) if used > limit => {
-                let percent =
-                    (u128::from(used - limit) * 100 + u128::from(limit) / 2) / u128::from(limit.max(1));
-                over.push(format!("{name} {} of {} (+{percent} %)", text(used), text(limit)));
-            }
-            Some(_) => {}
-            None => unknown.push(name),
+    for measured in limits.into_iter().flatten() {
+        match measured {
+            Measured::Within => {}
+            Measured::Above(told) => over.push(told),
+            Measured::Not(name) => unknown.push(name),
         }
     }
     if !over.is_empty() {
@@ -126,32 +139,36 @@ fn judge(budget: &Budget, usage: Result<Usage, UsageError>) -> Result<(), Failur
 mod tests {
     use super::*;
 
+    fn budget(mebibytes: u64, seconds: u64, procs: u64) -> Budget {
+        let (memory, cpu) = (Some(Bytes::mib(mebibytes)), Some(Duration::from_secs(seconds)));
+        Budget { memory, cpu, procs: Some(procs), ..Budget::default() }
+    }
+
     #[test]
     fn what_is_above_its_limit_is_told_by_how_much() {
         let used = Usage {
-            memory_peak: Some(96 << 20),
+            memory_peak: Some(Bytes::mib(96)),
             cpu: Some(Duration::from_millis(1500)),
             procs_peak: Some(8),
             ..Usage::default()
         };
-        let kept =
-            Budget { memory: Some(96 << 20), cpu_us: Some(2_000_000), procs: Some(8), ..Budget::default() };
+        let kept = budget(96, 2, 8);
         assert_eq!(judge(&kept, Ok(used)), Ok(()));
-        let over =
-            Budget { memory: Some(64 << 20), cpu_us: Some(1_000_000), procs: Some(7), ..Budget::default() };
+        let over = budget(64, 1, 7);
         let told = ["memory 96 MiB of 64 MiB (+50 %)", "cpu 1.5s of 1s (+50 %)", "procs 8 of 7 (+14 %)"];
         assert_eq!(judge(&over, Ok(used)), Err(Failure::Over(told.map(str::to_owned).to_vec())));
     }
 
     #[test]
     fn what_is_not_measured_is_neither_kept_nor_broken() {
-        let budget = Budget { memory: Some(1 << 20), io_write: Some(1), ..Budget::default() };
+        let budget =
+            Budget { memory: Some(Bytes::mib(1)), io_write: Some(Bytes::new(1)), ..Budget::default() };
         let not_isolated = judge(&budget, Err(UsageError::NotIsolated));
         assert!(matches!(not_isolated, Err(Failure::Unknown(why)) if why.contains("not executed by")));
-        let used = Usage { memory_peak: Some(1), ..Usage::default() };
+        let used = Usage { memory_peak: Some(Bytes::new(1)), ..Usage::default() };
         let unknown = Failure::Unknown("io_write is not counted in its cgroup here".to_owned());
         assert_eq!(judge(&budget, Ok(used)), Err(unknown));
-        let over = judge(&budget, Ok(Usage { memory_peak: Some(2 << 20), ..used }));
+        let over = judge(&budget, Ok(Usage { memory_peak: Some(Bytes::mib(2)), ..used }));
         assert!(matches!(over, Err(Failure::Over(_))), "what is known to be broken is");
     }
 }

@@ -1,5 +1,6 @@
 //! Reads the counters of the attempt's cgroup, at the paths at which they are shown.
 
+use crate::units::Bytes;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,20 +14,20 @@ pub const METRICS: &str = "ISOTEST_METRICS";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Usage {
-    /// Memory in bytes that is charged now.
-    pub memory: Option<u64>,
-    /// Maximum of memory in bytes that was charged at once.
-    pub memory_peak: Option<u64>,
+    /// Memory that is charged now.
+    pub memory: Option<Bytes>,
+    /// Maximum of memory that was charged at once.
+    pub memory_peak: Option<Bytes>,
     /// Processor time, of user and system together.
     pub cpu: Option<Duration>,
     /// Number of processes and threads that there are now.
     pub procs: Option<u64>,
     /// Maximum number of processes and threads that there were at once.
     pub procs_peak: Option<u64>,
-    /// Bytes read from block devices.
-    pub io_read: Option<u64>,
-    /// Bytes written to block devices.
-    pub io_write: Option<u64>,
+    /// Size of what was read from block devices.
+    pub io_read: Option<Bytes>,
+    /// Size of what was written to block devices.
+    pub io_write: Option<Bytes>,
 }
 
 /// Reason why there are no figures.
@@ -84,7 +85,8 @@ fn read(metrics: &str, directory: impl Fn(Hierarchy) -> Option<PathBuf>) -> Usag
             "memory" => {
                 let legacy = directory(Hierarchy::Of("memory"));
                 let either = |new: &str, old: &str| {
-                    number(unified.as_ref(), new).or_else(|| number(legacy.as_ref(), old))
+                    let number = number(unified.as_ref(), new).or_else(|| number(legacy.as_ref(), old));
+                    number.map(Bytes::new)
                 };
                 usage.memory = either("memory.current", "memory.usage_in_bytes");
                 usage.memory_peak = either("memory.peak", "memory.max_usage_in_bytes");
@@ -104,7 +106,7 @@ fn read(metrics: &str, directory: impl Fn(Hierarchy) -> Option<PathBuf>) -> Usag
             }
             "io" => {
                 let stat = text(unified.as_ref(), "io.stat");
-                let sum = |key: &str| stat.as_ref().map(|stat| devices(stat, key));
+                let sum = |key: &str| stat.as_ref().map(|stat| devices(stat, key)).map(Bytes::new);
                 (usage.io_read, usage.io_write) = (sum("rbytes"), sum("wbytes"));
             }
             _ => {}
@@ -177,8 +179,8 @@ mod tests {
         let hybrid =
             |hierarchy| Some(if hierarchy == Hierarchy::Unified { new.clone() } else { old.clone() });
         let expected = Usage {
-            memory: Some(5),
-            memory_peak: Some(7),
+            memory: Some(Bytes::new(5)),
+            memory_peak: Some(Bytes::new(7)),
             cpu: Some(Duration::from_micros(1500)),
             ..Usage::default()
         };
@@ -192,9 +194,9 @@ mod tests {
         let all = read("memory cpu pids io", hybrid);
         assert_eq!(
             (all.memory, all.memory_peak, all.procs, all.procs_peak),
-            (Some(50), Some(70), Some(2), None)
+            (Some(Bytes::new(50)), Some(Bytes::new(70)), Some(2), None)
         );
-        assert_eq!((all.io_read, all.io_write), (Some(11), Some(22)));
+        assert_eq!((all.io_read, all.io_write), (Some(Bytes::new(11)), Some(Bytes::new(22))));
         assert_eq!(read("cpu", |_| Some(old.clone())).cpu, Some(Duration::from_nanos(9)));
         assert_eq!(read("memory cpu pids io", |_| None), Usage::default(), "control");
     }

@@ -49,28 +49,3 @@ pub const OVER_BUDGET: u8 = 99;
 
 /// Beginning of the line that says what was too much.
 pub const OVER_BUDGET_WORDS: &str = "over budget: ";
-
-/// Writes a number of bytes, with a fraction where it says something.
-pub(crate) fn size(bytes: u64) -> String {
-    const UNITS: [(u32, &str); 3] = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
-    let unit = UNITS.into_iter().find(|(shift, _)| bytes >> shift > 0);
-    let Some((shift, name)) = unit else { return format!("{bytes} B") };
-    let tenths = (u128::from(bytes) * 10 + (1 << (shift - 1))) >> shift;
-    if tenths.is_multiple_of(10) {
-        format!("{} {name}", tenths / 10)
-    } else {
-        format!("{}.{} {name}", tenths / 10, tenths % 10)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_readable() {
-        for (bytes, text) in [(7, "7 B"), (1536, "1.5 KiB"), (64 << 20, "64 MiB"), (3 << 29, "1.5 GiB")] {
-            assert_eq!(size(bytes), text);
-        }
-    }
-}

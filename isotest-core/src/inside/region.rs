@@ -1,6 +1,7 @@
 //! Measures a part of a test.
 
-use super::{Usage, UsageError, size, usage};
+use super::{Usage, UsageError, usage};
+use crate::units::Bytes;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
@@ -12,12 +13,12 @@ pub struct RegionUsage {
     pub wall: Duration,
     /// Processor time.
     pub cpu: Option<Duration>,
-    /// Bytes read from block devices.
-    pub io_read: Option<u64>,
-    /// Bytes written to block devices.
-    pub io_write: Option<u64>,
-    /// Maximum of memory in bytes that was charged at once, if it was more than ever before.
-    pub memory_peak: Option<u64>,
+    /// Size of what was read from block devices.
+    pub io_read: Option<Bytes>,
+    /// Size of what was written to block devices.
+    pub io_write: Option<Bytes>,
+    /// Maximum of memory that was charged at once, if it was more than ever before.
+    pub memory_peak: Option<Bytes>,
 }
 
 /// Part of a test. When it is dropped, what was used in it is written to standard error, in a line such as `region
@@ -55,7 +56,7 @@ impl Drop for Region {
 }
 
 fn between(before: Usage, after: Usage, wall: Duration) -> RegionUsage {
-    let more = |before: Option<u64>, after: Option<u64>| Some(after?.saturating_sub(before?));
+    let more = |before: Option<Bytes>, after: Option<Bytes>| Some(after?.saturating_sub(before?));
     RegionUsage {
         wall,
         cpu: after.cpu.zip(before.cpu).map(|(after, before)| after.saturating_sub(before)),
@@ -67,13 +68,13 @@ fn between(before: Usage, after: Usage, wall: Duration) -> RegionUsage {
 
 fn line(name: &str, used: &RegionUsage) -> String {
     let time = |time: Duration| format!("{} ms", time.as_millis());
-    let io = |bytes: Option<u64>| bytes.filter(|bytes| *bytes > 0).map(size);
+    let io = |size: Option<Bytes>| size.filter(|size| size.get() > 0);
     let parts = [
         Some(time(used.wall)),
         used.cpu.map(|cpu| format!("{} cpu", time(cpu))),
-        used.memory_peak.map(|peak| format!("peak {}", size(peak))),
-        io(used.io_read).map(|bytes| format!("{bytes} read")),
-        io(used.io_write).map(|bytes| format!("{bytes} written")),
+        used.memory_peak.map(|peak| format!("peak {peak}")),
+        io(used.io_read).map(|size| format!("{size} read")),
+        io(used.io_write).map(|size| format!("{size} written")),
     ];
     format!("region {name}: {}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
@@ -85,19 +86,23 @@ mod tests {
     #[test]
     fn a_region_has_what_was_added_and_a_peak_only_if_it_rose() {
         let before = Usage {
-            memory_peak: Some(8 << 20),
+            memory_peak: Some(Bytes::mib(8)),
             cpu: Some(Duration::from_millis(10)),
-            io_read: Some(100),
+            io_read: Some(Bytes::new(100)),
             ..Usage::default()
         };
-        let after =
-            Usage { cpu: Some(Duration::from_millis(94)), io_read: Some(100), io_write: Some(7), ..before };
+        let after = Usage {
+            cpu: Some(Duration::from_millis(94)),
+            io_read: Some(Bytes::new(100)),
+            io_write: Some(Bytes::new(7)),
+            ..before
+        };
         let wall = Duration::from_millis(90);
         let used = between(before, after, wall);
         assert_eq!((used.cpu, used.memory_peak), (Some(Duration::from_millis(84)), None));
-        assert_eq!((used.io_read, used.io_write), (Some(0), None));
+        assert_eq!((used.io_read, used.io_write), (Some(Bytes::new(0)), None));
         assert_eq!(line("parse", &used), "region parse: 90 ms, 84 ms cpu");
-        let risen = between(before, Usage { memory_peak: Some(9 << 20), ..after }, wall);
+        let risen = between(before, Usage { memory_peak: Some(Bytes::mib(9)), ..after }, wall);
         assert_eq!(line("parse", &risen), "region parse: 90 ms, 84 ms cpu, peak 9 MiB");
     }
 }

@@ -10,6 +10,7 @@ use crate::supervisors;
 use isotest_core::limits::Limits;
 use isotest_core::outcome::{Exit, Outcome};
 use isotest_core::policy::Capability;
+use isotest_core::units::Bytes;
 use libtest_mimic::Failed;
 use nix::sched::CloneFlags;
 use std::fs;
@@ -163,7 +164,7 @@ fn limit_is_told(suite: &Suite) -> Kept {
         Ok(inside.record.remarks.iter().any(|remark| remark.contains("limits were not in force")))
     };
     assert!(told(Limits { pids: Some(64), ..Limits::default() })?);
-    assert!(told(Limits { memory: Some(64 << 20), ..Limits::default() })?);
+    assert!(told(Limits { memory: Some(Bytes::mib(64)), ..Limits::default() })?);
     assert!(!told(Limits::default())?, "control");
     Ok(())
 }

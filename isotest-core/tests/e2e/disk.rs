@@ -5,6 +5,7 @@ use crate::observed::{Attempt, text};
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
 use isotest_core::plan::Views;
+use isotest_core::units::Bytes;
 use isotest_core::usage::{Disk, Source};
 use libtest_mimic::Failed;
 use std::fs;
@@ -49,13 +50,13 @@ fn private_directories(suite: &Suite) -> Kept {
             let path = format!("{directory}/isotest-disk");
             let inside = suite.inside(&["fill", &path, &(mebibytes * MIB).to_string()])?;
             inside.did()?;
-            assert_eq!(held(&inside)?.0, Disk { bytes: mebibytes * MIB, files: 1 }, "{path}");
+            assert_eq!(held(&inside)?.0, Disk { bytes: Bytes::mib(mebibytes), files: 1 }, "{path}");
             assert!(!fs::exists(&path)?, "{path} is on the host");
         }
     }
     let many = "mkdir /tmp/d; for n in 1 2 3; do echo $n > /tmp/d/$n; done; ln -s d /tmp/link";
     let page = u64::try_from(nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)?.ok_or("no size")?)?;
-    assert_eq!(held(&script(suite, many)?)?.0, Disk { bytes: 3 * page, files: 5 });
+    assert_eq!(held(&script(suite, many)?)?.0, Disk { bytes: Bytes::new(3 * page), files: 5 });
     Ok(())
 }
 
@@ -68,7 +69,7 @@ fn copy_on_write(suite: &Suite) -> Kept {
         let inside = suite.inside_with(&wish, &["fill", text(&file)?, &(mebibytes * MIB).to_string()])?;
         inside.did()?;
         let (end, _) = held(&inside)?;
-        assert_eq!(end.bytes, mebibytes * MIB);
+        assert_eq!(end.bytes, Bytes::mib(mebibytes));
         assert!((1..=1 + BESIDE_A_COPY).contains(&end.files), "{end:?}");
         assert_eq!(fs::read_dir(scratch.path())?.count(), 0, "the host's directory has changed");
     }
@@ -88,7 +89,7 @@ fn changed_file(suite: &Suite) -> Kept {
     let changed = suite.inside_with(&wish, &["append", text(&file)?])?;
     changed.did()?;
     let (end, _) = held(&changed)?;
-    assert!((4 * MIB..5 * MIB).contains(&end.bytes), "{end:?}");
+    assert!((4 * MIB..5 * MIB).contains(&end.bytes.get()), "{end:?}");
     assert!((1..=1 + BESIDE_A_COPY).contains(&end.files), "{end:?}");
     assert_eq!(fs::read(&file)?, content, "the host's file has changed");
     Ok(())
@@ -96,9 +97,9 @@ fn changed_file(suite: &Suite) -> Kept {
 
 fn hole(suite: &Suite) -> Kept {
     let sparse = script(suite, "dd if=/dev/zero of=/tmp/sparse bs=1 count=0 seek=1G 2> /dev/null")?;
-    assert_eq!(held(&sparse)?.0, Disk { bytes: 0, files: 1 });
+    assert_eq!(held(&sparse)?.0, Disk { bytes: Bytes::new(0), files: 1 });
     let full = script(suite, "dd if=/dev/zero of=/tmp/full bs=1M count=1 2> /dev/null")?;
-    assert_eq!(held(&full)?.0, Disk { bytes: MIB, files: 1 }, "control");
+    assert_eq!(held(&full)?.0, Disk { bytes: Bytes::mib(1), files: 1 }, "control");
     Ok(())
 }
 
@@ -109,7 +110,7 @@ fn deleted(suite: &Suite) -> Kept {
         let commands = format!("\"$0\" fill /tmp/file {}; sleep {seconds}; rm /tmp/file", 8 * MIB);
         let (end, peak) = held(&script(suite, &commands)?)?;
         assert_eq!(end, Disk::default());
-        if peak == (Disk { bytes: 8 * MIB, files: 1 }) {
+        if peak == (Disk { bytes: Bytes::mib(8), files: 1 }) {
             let unseen = script(suite, "sleep 0.1")?;
             assert_eq!(held(&unseen)?.1, Disk::default(), "control");
             return Ok(());
@@ -125,7 +126,7 @@ fn next_attempt(suite: &Suite) -> Kept {
     let mut slot = suite.slot(&template)?;
     for _ in 0..10 {
         let full = wish.attempt(&mut slot, &["fill", "/tmp/file", &MIB.to_string()])?;
-        assert_eq!(held(&full)?.0, Disk { bytes: MIB, files: 1 });
+        assert_eq!(held(&full)?.0, Disk { bytes: Bytes::mib(1), files: 1 });
         let empty = wish.attempt(&mut slot, &["exit", "0"])?;
         assert_eq!(held(&empty)?, (Disk::default(), Disk::default()));
     }
@@ -135,7 +136,7 @@ fn next_attempt(suite: &Suite) -> Kept {
 /// It is memory of the test's own.
 fn own_mount(suite: &Suite) -> Kept {
     let inside = script(suite, "mkdir /tmp/m; \"$0\" mount_tmpfs /tmp/m; \"$0\" fill /tmp/m/file 1048576")?;
-    assert_eq!(held(&inside)?.0, Disk { bytes: 0, files: 1 });
+    assert_eq!(held(&inside)?.0, Disk { bytes: Bytes::new(0), files: 1 });
     Ok(())
 }
 

@@ -177,7 +177,7 @@ fn changes(suite: &Suite) -> Kept {
         let inside = wish.attempt(&mut slot, &["fill", text(&path(name))?, &bytes.to_string()])?;
         inside.did()?;
         let disk = inside.record.usage.disk.ok_or("no figure")?.value;
-        assert_eq!((disk.bytes, disk.files), (bytes, 1), "{name}");
+        assert_eq!((disk.bytes.get(), disk.files), (bytes, 1), "{name}");
     }
     Ok(())
 }

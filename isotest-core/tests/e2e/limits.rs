@@ -8,6 +8,7 @@ use isotest_core::outcome::Outcome;
 use isotest_core::plan::Views;
 use isotest_core::policy::Capability;
 use isotest_core::step::Step;
+use isotest_core::units::{Bytes, MilliCpu};
 use libtest_mimic::Failed;
 use std::fs;
 use std::thread;
@@ -46,7 +47,7 @@ fn half_a_processor(suite: &Suite) -> Kept {
         inside.did()?;
         Ok(inside.ending()?.wall)
     };
-    let limited = |cpu| took(Limits { cpu: Some(cpu), ..Limits::default() });
+    let limited = |cpu| took(Limits { cpu: Some(MilliCpu::new(cpu)), ..Limits::default() });
     // Of the last period it need not wait for the rest.
     let (half, tenth) = (limited(500)?, limited(100)?);
     assert!(
@@ -141,17 +142,17 @@ fn block_io(suite: &Suite) -> Kept {
         inside.did()?;
         Ok(inside.ending()?.wall)
     };
-    let slow = took(Limits { io: Some(4 * MIB), ..Limits::default() })?;
+    let slow = took(Limits { io: Some(Bytes::mib(4)), ..Limits::default() })?;
     let fast = took(Limits::default())?;
     assert!(slow > Duration::from_millis(1500) && fast < slow, "{slow:?}, control {fast:?}");
     Ok(())
 }
 
 fn swap(suite: &Suite) -> Kept {
-    let limits = Limits { memory: Some(64 * MIB), ..Limits::default() };
+    let limits = Limits { memory: Some(Bytes::mib(64)), ..Limits::default() };
     let allocate = |limits| suite.inside_with(&limited(suite, limits), &["allocate", "90"]);
-    allocate(Limits { swap: Some(64 * MIB), ..limits.clone() })?.outcome(&Outcome::Passed)?;
-    allocate(Limits { swap: Some(8 * MIB), ..limits.clone() })?.outcome(&Outcome::OomKilled)?;
+    allocate(Limits { swap: Some(Bytes::mib(64)), ..limits.clone() })?.outcome(&Outcome::Passed)?;
+    allocate(Limits { swap: Some(Bytes::mib(8)), ..limits.clone() })?.outcome(&Outcome::OomKilled)?;
     allocate(limits)?.outcome(&Outcome::OomKilled)
 }
 
@@ -172,10 +173,14 @@ fn resource_limits(suite: &Suite) -> Kept {
 
 fn not_taken(suite: &Suite) -> Kept {
     // Less than the kernel measures out.
-    let refused = suite.cgroups.try_limits(&Limits { cpu: Some(1), ..Limits::default() });
+    let refused = suite.cgroups.try_limits(&Limits { cpu: Some(MilliCpu::new(1)), ..Limits::default() });
     let (control, reason) = refused.into_iter().next().ok_or("it was taken")?;
     assert!(control == Control::Cpu && reason.contains("Invalid argument"), "{control:?}: {reason}");
-    assert_eq!(suite.cgroups.try_limits(&Limits { cpu: Some(500), ..Limits::default() }), [], "control");
+    assert_eq!(
+        suite.cgroups.try_limits(&Limits { cpu: Some(MilliCpu::new(500)), ..Limits::default() }),
+        [],
+        "control"
+    );
     Ok(())
 }
 
@@ -186,7 +191,7 @@ fn large_environment(suite: &Suite) -> Kept {
         wish.environment.extend((0..10).map(|n| (format!("V{n}").into(), "x".repeat(100 << 10).into())));
         wish
     };
-    let wish = within(8 * MIB);
+    let wish = within(Bytes::mib(8));
     let inside = suite.inside_with(&wish, &["env"])?;
     inside.outcome(&Outcome::Passed)?;
     assert!(inside.stdout.len() > 1000 << 10, "{}", inside.stdout.len());
@@ -194,7 +199,7 @@ fn large_environment(suite: &Suite) -> Kept {
     suite.inside_with(&wish, &["spawn_many", "1", "10"])?.refused("EAGAIN")?;
     suite.inside_with(&wish, &["allocate", "16"])?.outcome(&Outcome::OomKilled)?;
     // Control: with less than it takes there is no program to be judged, and what follows is not harmed.
-    let inside = suite.inside_with(&within(MIB / 2), &["exit", "0"])?;
+    let inside = suite.inside_with(&within(Bytes::kib(512)), &["exit", "0"])?;
     let Outcome::NotIsolated(error) = &inside.record.outcome else { return Err(inside.unlike("refused")) };
     assert_eq!(error.step, Step::Exec, "{error}");
     assert!(error.hint().contains("--memory-limit"), "{error}: {}", error.hint());

@@ -7,6 +7,7 @@ use isotest_core::limits::Limits;
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::Views;
 use isotest_core::policy::Capability::{Cpu, Io, Memory, Pids, Pressure};
+use isotest_core::units::Bytes;
 use isotest_core::usage::Source;
 use libtest_mimic::Failed;
 use nix::unistd::{SysconfVar, sysconf};
@@ -44,7 +45,7 @@ pub(crate) const PROMISES: &[Promise] = &[
 const MIB: u64 = 1 << 20;
 
 fn peak(attempt: &Attempt) -> Result<u64, Failed> {
-    Ok(attempt.record.usage.memory_peak.ok_or("no peak")?.value)
+    Ok(attempt.record.usage.memory_peak.ok_or("no peak")?.value.get())
 }
 
 /// What a peak may be too high by: the kernel charges in batches for each processor, and a program has a memory of
@@ -118,7 +119,7 @@ fn temporary_files(suite: &Suite) -> Kept {
         let left = suite.inside(&["fill", &path, &(20 * MIB).to_string()])?;
         assert_peak(&left, 20 * MIB, slack()?)?;
         let split = left.record.usage.memory_split.ok_or("no split")?.value;
-        assert!((20 * MIB..21 * MIB).contains(&split.shmem), "{split:?}");
+        assert!((20 * MIB..21 * MIB).contains(&split.shmem.get()), "{split:?}");
     }
     Ok(())
 }
@@ -187,7 +188,7 @@ fn threads(suite: &Suite) -> Kept {
 }
 
 fn limited(suite: &Suite, views: Views) -> Wish {
-    Wish { limits: Limits { memory: Some(64 * MIB), ..Limits::default() }, views, ..suite.wish() }
+    Wish { limits: Limits { memory: Some(Bytes::mib(64)), ..Limits::default() }, views, ..suite.wish() }
 }
 
 fn oom(suite: &Suite) -> Kept {
@@ -245,7 +246,7 @@ fn written(suite: &Suite, probe: &str) -> Kept {
     let wish = Wish { views, ..suite.wish() };
     let written = |arguments: &[&str]| -> Result<u64, Failed> {
         let inside = suite.inside_with(&wish, arguments)?;
-        Ok(inside.did().and(Ok(inside.record.usage.io.ok_or("no figure")?.value))?.write)
+        Ok(inside.did().and(Ok(inside.record.usage.io.ok_or("no figure")?.value))?.write.get())
     };
     let bytes = written(&[probe, text(&file)?, &(8 * MIB).to_string()])?;
     assert!((8 * MIB..10 * MIB).contains(&bytes), "{bytes}");
@@ -293,12 +294,12 @@ fn sampled(suite: &Suite) -> Kept {
     for (found, mebibytes) in [(alone, 50), (together, 200)] {
         assert!(found.source.is_approximate(), "{found:?}");
         assert!(
-            (mebibytes * MIB..(mebibytes + 10) * MIB).contains(&found.value),
+            (mebibytes * MIB..(mebibytes + 10) * MIB).contains(&found.value.get()),
             "{mebibytes} MiB: {found:?}"
         );
     }
     assert_eq!(together.source, Source::SmapsRollup);
-    assert!(read(&["exit", "0"])?.value < 10 * MIB, "control");
+    assert!(read(&["exit", "0"])?.value < Bytes::mib(10), "control");
     Ok(())
 }
 

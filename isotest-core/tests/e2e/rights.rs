@@ -6,6 +6,7 @@ use crate::sandboxed::{Suite, Wish};
 use isotest_core::limits::{Control, Limits};
 use isotest_core::plan::Views;
 use isotest_core::policy::Capability;
+use isotest_core::units::{Bytes, MilliCpu};
 use libtest_mimic::Failed;
 use nix::sched::CloneFlags;
 use std::ffi::OsStr;
@@ -116,7 +117,7 @@ fn cgroup_namespace(suite: &Suite) -> Kept {
         Ok(text.lines().map(str::to_owned).collect())
     };
     let limited = Wish {
-        limits: Limits { pids: Some(64), memory: Some(256 << 20), ..Limits::default() },
+        limits: Limits { pids: Some(64), memory: Some(Bytes::mib(256)), ..Limits::default() },
         ..suite.wish()
     };
     for wish in [suite.wish(), limited] {
@@ -142,8 +143,8 @@ fn own_cgroup_is_found(suite: &Suite) -> Kept {
     let has = |capability| suite.cgroups.serves(capability);
     let limits = Limits {
         pids: has(Capability::Pids).then_some(77),
-        memory: has(Capability::Memory).then_some(100 << 20),
-        cpu: suite.cgroups.can(Control::Cpu).then_some(1000),
+        memory: has(Capability::Memory).then_some(Bytes::mib(100)),
+        cpu: suite.cgroups.can(Control::Cpu).then_some(MilliCpu::processors(1)),
         ..Limits::default()
     };
     let limited = Wish { limits, ..suite.wish() };
@@ -157,7 +158,7 @@ fn own_cgroup_is_found(suite: &Suite) -> Kept {
             assert_eq!(inside.fact("pids")?, pids.map_or("max".to_owned(), |pids| pids.to_string()));
         }
         if let Some(memory) = memory {
-            assert_eq!(inside.fact("memory")?, memory.to_string());
+            assert_eq!(inside.fact("memory")?, memory.get().to_string());
         }
         if cpu.is_some() {
             assert_eq!(inside.fact("parallelism")?, "1");
@@ -205,7 +206,8 @@ pub(crate) fn leaves(suite: &Suite) -> Vec<PathBuf> {
 
 fn cgroup_is_removed(suite: &Suite) -> Kept {
     assert_eq!(leaves(suite), [] as [PathBuf; 0]);
-    for limits in [Limits::default(), Limits { pids: Some(64), memory: Some(256 << 20), ..Limits::default() }]
+    for limits in
+        [Limits::default(), Limits { pids: Some(64), memory: Some(Bytes::mib(256)), ..Limits::default() }]
     {
         let wish = Wish { limits, ..suite.wish() };
         let seen = thread::scope(|scope| {

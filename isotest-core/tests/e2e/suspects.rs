@@ -11,6 +11,7 @@ use isotest_core::policy::Capability;
 use isotest_core::record::Record;
 use isotest_core::sandbox::{Attempt, Cancel, Slot};
 use isotest_core::step::{Step, StepError};
+use isotest_core::units::Bytes;
 use libtest_mimic::Failed;
 use nix::errno::Errno;
 use std::fs;
@@ -111,7 +112,7 @@ fn large_environment(suite: &Suite) -> Kept {
 
 fn changed_limit(suite: &Suite) -> Kept {
     const MIB: u64 = 1 << 20;
-    let limits = Limits { memory: Some(256 * MIB), ..Limits::default() };
+    let limits = Limits { memory: Some(Bytes::mib(256)), ..Limits::default() };
     let untouched = meddled(suite, limits.clone(), |_| Ok(()))?;
     assert_eq!((untouched.outcome, untouched.suspect), (Outcome::Passed, None), "control");
     let set = |to: u64| {

@@ -82,7 +82,7 @@ fn find<'a>(
             // The tests of a binary that was not built are unknown.
             if !own.is_empty() && !own.iter().any(|test| entry.covers(&test.name)) {
                 found.push(of_entry("stale", binary, entry));
-            } else if entry.budget.memory.is_some_and(|memory| memory < grain) {
+            } else if entry.budget.memory.is_some_and(|memory| memory.get() < grain) {
                 found.push(of_entry("small", binary, entry));
             }
         }

@@ -5,6 +5,7 @@ use crate::app::budgets::file;
 use crate::app::budgets::git;
 use crate::budget::{Metric, RECORDED, Recorded};
 use crate::text::units::limit;
+use isotest_core::Bytes;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -53,7 +54,11 @@ fn differences(base: &Recorded, now: &Recorded) -> Vec<String> {
         let names: BTreeSet<_> = base.iter().chain(&now).map(|entry| entry.name.clone()).collect();
         for name in names {
             let memory = |entries: &[isotest_core::budget::Entry]| {
-                entries.iter().find(|entry| entry.name == name).and_then(|entry| entry.budget.memory)
+                entries
+                    .iter()
+                    .find(|entry| entry.name == name)
+                    .and_then(|entry| entry.budget.memory)
+                    .map(Bytes::get)
             };
             let metric = Metric::Memory.as_str();
             match (memory(&base), memory(&now)) {

@@ -105,18 +105,20 @@ mod tests {
     use super::*;
     use crate::budget::{Origin, TestBudget, Written};
     use crate::testing::builders;
+    use isotest_core::Bytes;
     use isotest_core::budget::Budget;
     use snapbox::{assert_data_eq, str};
+    use std::time::Duration;
 
     #[test]
     fn each_limit_is_listed_with_its_place() {
         let budget = Budget {
-            memory: Some(64 << 20),
-            cpu_us: Some(1_500_000),
+            memory: Some(Bytes::mib(64)),
+            cpu: Some(Duration::from_millis(1500)),
             procs: Some(3),
-            wall_us: Some(250_000),
-            disk: Some(1 << 20),
-            io_write: Some(4096),
+            wall: Some(Duration::from_millis(250)),
+            disk: Some(Bytes::mib(1)),
+            io_write: Some(Bytes::kib(4)),
             ..Budget::default()
         };
         let origin = Origin { file: "tests/parser.rs".to_owned(), line: 7 };

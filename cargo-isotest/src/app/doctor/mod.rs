@@ -17,6 +17,7 @@ use crate::sandboxes::roots;
 use crate::sandboxes::{self, Decided, RefusedViews, Shown};
 use crate::settings::{Bind, BindAccess, Said, Setting, Settings};
 use diagnosis::{Condition, Diagnosis};
+use isotest_core::Bytes;
 use isotest_core::cgroup::Cgroups;
 use isotest_core::host::{Refusal, probe};
 use isotest_core::limits::Limits;
@@ -33,7 +34,7 @@ use std::time::Duration;
 
 /// Returns the limits of the trial, so that writing limits is tried too.
 fn limits() -> Limits {
-    Limits { memory: Some(1 << 30), pids: Some(1000), ..Limits::default() }
+    Limits { memory: Some(Bytes::gib(1)), pids: Some(1000), ..Limits::default() }
 }
 
 /// Time limit of the trial.

@@ -245,7 +245,8 @@ pub(super) fn figures(usage: &Usage) -> String {
 /// Returns the memory peak, or a dash.
 fn peak(usage: &Usage) -> String {
     let Some(peak) = usage.memory_peak else { return "-".to_owned() };
-    if peak.source.is_approximate() { format!("~{}", round_memory(peak.value)) } else { memory(peak.value) }
+    let bytes = peak.value.get();
+    if peak.source.is_approximate() { format!("~{}", round_memory(bytes)) } else { memory(bytes) }
 }
 
 /// Returns the figures that no column holds, a line for each capability; none for resources that were not used.
@@ -315,6 +316,7 @@ mod tests {
     use super::*;
     use crate::testing::builders;
     use crate::verdict::{Rules, Testimony, judge};
+    use isotest_core::Bytes;
     use isotest_core::outcome::{Exit, Outcome};
     use isotest_core::usage::{Cpu, Oom, Reading};
     use snapbox::{assert_data_eq, str};
@@ -331,7 +333,7 @@ mod tests {
     fn a_narrow_line_fits_80_columns_and_still_has_time_memory_and_name() {
         let test = builders::test("tour::parser", "accepts_empty_input");
         let mut record = builders::record(Outcome::Passed);
-        record.usage.memory_peak = Some(Reading { value: 68 << 30, source: Source::MemoryPeak });
+        record.usage.memory_peak = Some(Reading { value: Bytes::gib(68), source: Source::MemoryPeak });
         let attempt = Attempt {
             test: &test,
             nth: Nth::ONLY,
@@ -387,7 +389,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour::parser    accept
     #[test]
     fn large_figures_keep_to_their_columns() {
         let mut record = builders::record(Outcome::Passed);
-        record.usage.memory_peak = Some(Reading { value: 70_000 << 20, source: Source::MemoryPeak });
+        record.usage.memory_peak = Some(Reading { value: Bytes::mib(70_000), source: Source::MemoryPeak });
         record.usage.pids_peak = Some(Reading { value: 128, source: Source::PidsPeak });
         let time = Cpu { user: Duration::from_secs(7_000), system: Duration::ZERO };
         record.usage.cpu = Some(Reading { value: time, source: Source::CpuStat });

@@ -16,7 +16,7 @@ pub(super) fn add(stressed: &mut Stressed, test: &TestCase, verdict: &Verdict, r
     let trusted = record.suspect.is_none();
     let wall =
         record.ending.as_ref().map(|ending| u64::try_from(ending.wall.as_micros()).unwrap_or(u64::MAX));
-    let peak = record.usage.memory_peak.map(|peak| (peak.value, peak.source.is_approximate()));
+    let peak = record.usage.memory_peak.map(|peak| (peak.value.get(), peak.source.is_approximate()));
     stressed.add(
         title(test),
         Execution {
@@ -56,6 +56,7 @@ fn of_figure(spread: &Spread) -> String {
 mod tests {
     use super::*;
     use crate::testing::builders;
+    use isotest_core::Bytes;
     use isotest_core::outcome::Outcome;
     use isotest_core::usage::{Reading, Source};
     use snapbox::{assert_data_eq, str};
@@ -73,7 +74,7 @@ mod tests {
                 if let Some(ending) = &mut record.ending {
                     ending.wall = Duration::from_millis(if is_odd { 120 } else { 4 + number % 2 });
                 }
-                let value = if is_odd { 30 << 20 } else { 1 << 20 };
+                let value = Bytes::mib(if is_odd { 30 } else { 1 });
                 record.usage.memory_peak = Some(Reading { value, source: Source::MemoryPeak });
                 add(&mut all, &builders::test("tour", name), &builders::verdict(&record), &record);
             }
@@ -128,7 +129,7 @@ mod tests {
         let mut all = stressed(&["steady"]);
         let mut record = builders::record(Outcome::Passed);
         record.suspect = Some("it left its cgroup".to_owned());
-        record.usage.memory_peak = Some(Reading { value: 900 << 20, source: Source::MemoryPeak });
+        record.usage.memory_peak = Some(Reading { value: Bytes::mib(900), source: Source::MemoryPeak });
         add(&mut all, &builders::test("tour", "steady"), &builders::verdict(&record), &record);
         let text = anstream::adapter::strip_str(&super::lines(all)).to_string();
         assert!(text.contains("41 executions, 41 passed"), "{text}");

@@ -33,7 +33,7 @@ impl Top {
         }
         let title = title(test);
         if let Some(peak) = record.usage.memory_peak {
-            self.peaks.push((peak.value, peak.source.is_approximate(), title.clone()));
+            self.peaks.push((peak.value.get(), peak.source.is_approximate(), title.clone()));
         }
         if let Some(ending) = &record.ending {
             self.walls.push((ending.wall, title));
@@ -69,6 +69,7 @@ fn list<'a>(heading: &str, noun: &str, rows: impl Iterator<Item = (String, &'a S
 mod tests {
     use super::*;
     use crate::testing::builders;
+    use isotest_core::Bytes;
     use isotest_core::outcome::Outcome;
     use isotest_core::usage::{Reading, Source};
     use snapbox::{assert_data_eq, str};
@@ -82,7 +83,7 @@ mod tests {
             ("big", 2_000, Source::MemoryPeak, 1),
         ] {
             let mut record = builders::record(Outcome::Passed);
-            record.usage.memory_peak = Some(Reading { value: mib << 20, source });
+            record.usage.memory_peak = Some(Reading { value: Bytes::mib(mib), source });
             if let Some(ending) = &mut record.ending {
                 ending.wall = Duration::from_millis(millis);
             }
@@ -93,7 +94,7 @@ mod tests {
         unmeasured.ending = None;
         top.add(&builders::test("tour", "unmeasured"), &unmeasured);
         let mut suspect = builders::record(Outcome::Passed);
-        suspect.usage.memory_peak = Some(Reading { value: 9 << 30, source: Source::MemoryPeak });
+        suspect.usage.memory_peak = Some(Reading { value: Bytes::gib(9), source: Source::MemoryPeak });
         suspect.suspect = Some("it left its cgroup".to_owned());
         top.add(&builders::test("tour", "suspect"), &suspect);
         top

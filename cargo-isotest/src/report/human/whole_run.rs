@@ -13,6 +13,7 @@ use crate::testcase::{Run, TestBinary, TestCase};
 use crate::testing::builders;
 use crate::testing::errors::each_of;
 use crate::verdict::Verdict;
+use isotest_core::Bytes;
 use isotest_core::budget::Budget;
 use isotest_core::outcome::Outcome;
 use isotest_core::record::{Captured, PartialRecord, Record};
@@ -59,7 +60,7 @@ fn test(name: &str, workspace: PathBuf, verdict: &Verdict) -> TestCase {
     let binary = TestBinary { id: "tour::parser".to_owned(), run, ..TestBinary::default() };
     let mut test = TestCase::named(&Arc::new(binary), name.as_ref());
     if *verdict == Verdict::OverBudget {
-        let budget = Budget { memory: Some(500_000), ..Budget::default() };
+        let budget = Budget { memory: Some(Bytes::new(500_000)), ..Budget::default() };
         let origin = Origin { file: "tests/parser.rs".to_owned(), line: 7 };
         test.budget = TestBudget::new(&[Written { budget, origin }], None, true);
     }

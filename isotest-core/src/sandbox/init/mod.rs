@@ -28,6 +28,7 @@ use crate::sys::clock::Instant;
 use crate::sys::clone3::{SingleThreaded, exit_now};
 use crate::sys::mount::attr;
 use crate::sys::wait::Used;
+use crate::units::Bytes;
 use crate::usage::{Children, Cpu, Io};
 use before::Before;
 use changes::Changes;
@@ -345,6 +346,7 @@ fn children(Counted { unmeasured, counts_io, sampler }: Counted<'_>, parents: Us
     };
     let faults = u64::try_from(usage.minor_page_faults() + usage.major_page_faults()).unwrap_or_default();
     let bytes = |blocks: i64| u64::try_from(blocks).unwrap_or_default().saturating_mul(BLOCK_BYTES);
+    let bytes = |blocks| Bytes::new(bytes(blocks));
     let io = Io { read: bytes(usage.block_reads()), write: bytes(usage.block_writes()) };
     let is_wanted = |capability| !unmeasured.contains(&capability);
     Ok(Children {

@@ -3,6 +3,7 @@
 
 use super::own_proc::OwnProc;
 use crate::sys::clock::Instant;
+use crate::units::Bytes;
 use crate::usage::{Disk, Reading, Source};
 use nix::fcntl::{OFlag, openat};
 use nix::sys::resource::Usage as ResourceUsage;
@@ -91,7 +92,10 @@ fn held(root: &File) -> io::Result<Disk> {
     }
     let blocks = stat.blocks().saturating_sub(stat.blocks_free());
     let block_bytes = u64::try_from(stat.block_size()).map_err(io::Error::other)?;
-    Ok(Disk { bytes: blocks * block_bytes, files: stat.files().saturating_sub(stat.files_free()) })
+    Ok(Disk {
+        bytes: Bytes::new(blocks * block_bytes),
+        files: stat.files().saturating_sub(stat.files_free()),
+    })
 }
 
 impl Sampler {
@@ -142,14 +146,15 @@ impl Sampler {
 
     /// Returns the peak of memory. The kernel does keep the most that any single process has ever had: a short one,
     /// or one that grew between two looks, is known by that.
-    pub(super) fn memory(&self, dead: &ResourceUsage) -> Option<Reading<u64>> {
+    pub(super) fn memory(&self, dead: &ResourceUsage) -> Option<Reading<Bytes>> {
         if let Some(seen) = self.peak(Source::MemoryCurrent) {
-            return Some(seen);
+            return Some(seen.map(Bytes::new));
         }
         self.peaks.iter().find(|(source, _)| *source == Source::SmapsRollup)?;
         let alone = u64::try_from(dead.max_rss()).ok().filter(|kibibytes| *kibibytes > 0);
-        let alone = alone.map(|kibibytes| Reading { value: kibibytes << 10, source: Source::MaxRss });
-        alone.into_iter().chain(self.peak(Source::SmapsRollup)).max_by_key(|reading| reading.value)
+        let alone = alone.map(|kibibytes| Reading { value: Bytes::kib(kibibytes), source: Source::MaxRss });
+        let together = self.peak(Source::SmapsRollup).map(|peak| peak.map(Bytes::new));
+        alone.into_iter().chain(together).max_by_key(|reading| reading.value)
     }
 
     /// Returns the peak of processes and threads.
@@ -218,8 +223,8 @@ mod tests {
             sampler.look(&OwnProc::open()?);
         }
         let reading = |value, source| Some(Reading { value, source });
-        assert_eq!(sampler.memory(&dead), reading(8192, Source::MemoryCurrent));
-        assert_eq!(sampler.pids(), reading(3, Source::PidsCurrent));
+        assert_eq!(sampler.memory(&dead), reading(Bytes::kib(8), Source::MemoryCurrent));
+        assert_eq!(sampler.pids(), Some(Reading { value: 3, source: Source::PidsCurrent }));
         assert!(sampler.next() > Instant::now(), "not again at once");
         Ok(())
     }

@@ -9,8 +9,8 @@ use crate::settings::config::value::Value;
 use crate::settings::config::written;
 use crate::settings::error::SettingsError;
 use crate::settings::setting::Setting;
+use isotest_core::Bytes;
 use isotest_core::budget::Budget;
-use isotest_core::metric::microseconds;
 use std::time::Duration;
 
 const KEYS: [&str; 7] = ["memory", "cpu", "procs", "wall", "disk", "io_write", "hard"];
@@ -38,11 +38,11 @@ fn read(value: Value<'_>) -> Result<Vec<Setting<Budget>>, SettingsError> {
             return Err(value.unknown(name, KEYS));
         };
         let value = value.named(key);
-        let bytes = || size(value).map(|size| Some(size.value));
-        let micros = || {
+        let bytes = || size(value).map(|size| Some(Bytes::new(size.value)));
+        let above_zero = || {
             time(value).and_then(|time| {
-                let micros = Some(microseconds(time.value)).filter(|micros| *micros > 0);
-                value.expect(micros, "a time of a microsecond or more").map(|micros| Some(micros.value))
+                let time = Some(time.value).filter(|time| *time >= Duration::from_micros(1));
+                value.expect(time, "a time of a microsecond or more").map(|time| Some(time.value))
             })
         };
         let none = Budget::default();
@@ -50,8 +50,8 @@ fn read(value: Value<'_>) -> Result<Vec<Setting<Budget>>, SettingsError> {
             "memory" => Budget { memory: bytes()?, ..none },
             "disk" => Budget { disk: bytes()?, ..none },
             "io_write" => Budget { io_write: bytes()?, ..none },
-            "cpu" => Budget { cpu_us: micros()?, ..none },
-            "wall" => Budget { wall_us: micros()?, ..none },
+            "cpu" => Budget { cpu: above_zero()?, ..none },
+            "wall" => Budget { wall: above_zero()?, ..none },
             "procs" => {
                 let number = value.number::<u64>().filter(|number| *number > 0);
                 Budget { procs: Some(value.expect(number, "a number above 0")?.value), ..none }
@@ -82,15 +82,15 @@ fn form() -> serde_json::Value {
 }
 
 fn written(budget: Budget) -> toml::Value {
-    let Budget { memory, cpu_us, procs, wall_us, disk, io_write, hard } = budget;
-    let time = |micros| written::time(Duration::from_micros(micros));
+    let Budget { memory, cpu, procs, wall, disk, io_write, hard } = budget;
+    let size = |size: Bytes| written::size(size.get());
     let entries = [
-        memory.map(|bytes| ("memory", written::size(bytes))),
-        cpu_us.map(|micros| ("cpu", time(micros))),
+        memory.map(|bytes| ("memory", size(bytes))),
+        cpu.map(|time| ("cpu", written::time(time))),
         procs.map(|number| ("procs", written::number(number))),
-        wall_us.map(|micros| ("wall", time(micros))),
-        disk.map(|bytes| ("disk", written::size(bytes))),
-        io_write.map(|bytes| ("io_write", written::size(bytes))),
+        wall.map(|time| ("wall", written::time(time))),
+        disk.map(|bytes| ("disk", size(bytes))),
+        io_write.map(|bytes| ("io_write", size(bytes))),
         hard.then(|| ("hard", written::truth(true))),
     ];
     written::table(entries.into_iter().flatten())
