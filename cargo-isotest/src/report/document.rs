@@ -48,7 +48,7 @@ impl Documents {
         if self.files.is_empty() {
             return Ok(None);
         }
-        if let Some(line) = line(event, &self.run)? {
+        if let Some(line) = line(event, &mut self.run)? {
             self.account.add(&line)?;
         }
         let mut lost = None;

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 type Verdicts = BTreeMap<String, u64>;
 
 impl Account {
-    /// Says in how far the lines of a run that has ended are not those that it wrote; `None` if they are.
-    pub(super) fn disagreement(&self) -> Option<String> {
+    /// Says in how far the lines of a run that has ended, so many, are not those that it wrote; `None` if they are.
+    pub(super) fn disagreement(&self, lines: usize) -> Option<String> {
         let finished = self.finished.as_ref()?;
         let stated = finished.verdicts();
         let mut there = Verdicts::new();
@@ -36,6 +36,10 @@ impl Account {
         }
         if said.is_empty() {
             said.extend(self.miscount(finished));
+        }
+        // Of lines that are no results nothing but their number tells.
+        if let Some(written) = finished.lines.filter(|written| said.is_empty() && *written != lines) {
+            said.push(format!("it has {}, and its end counts {written}", plural(lines, "line")));
         }
         (!said.is_empty()).then(|| said.join("; "))
     }
@@ -173,6 +177,20 @@ mod tests {
             let lack = format!("`f` is not whole: {lack}");
             assert_eq!((&lacks, gap.as_deref()), (&vec![lack.clone()], Some(&*lack)), "{left_out:?}");
         }
+    }
+
+    #[test]
+    fn a_lost_line_is_noticed_though_it_is_no_result_and_an_end_that_counts_none_is_believed() {
+        let slow =
+            json!({"type": "attempt-slow", "binary_id": "tour", "name": "a", "attempt": 1, "wall_us": 9});
+        let whole = lines("1", &[slow.clone(), attempt("tour", "a", "passes", &json!({}))]);
+        assert_eq!(said(&whole), (vec![], None), "control");
+        let lost = whole.replace(&format!("{slow}\n"), "");
+        assert_eq!(said(&lost).0, ["`f` is not whole: it has 3 lines, and its end counts 4"]);
+        let doubled = whole.replace(&format!("{slow}\n"), &format!("{slow}\n{slow}\n"));
+        assert_eq!(said(&doubled).0, ["`f` is not whole: it has 5 lines, and its end counts 4"]);
+        let uncounted = lost.replace(",\"lines\":4", "").replace("\"lines\":4,", "");
+        assert_eq!(said(&uncounted), (vec![], None));
     }
 
     #[test]

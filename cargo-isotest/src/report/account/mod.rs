@@ -328,6 +328,9 @@ pub(super) struct Finished {
     pub(super) cpu_us: Option<u64>,
     /// Reason why the run ended early, if it did.
     pub(super) cancelled: Option<Cancelled>,
+    /// Number of lines of the run, this one included; `None` where it does not say.
+    #[serde(default)]
+    lines: Option<usize>,
 }
 
 /// Name of a test.
@@ -788,7 +791,8 @@ pub(super) mod testing {
 
     /// Makes the text of a whole run.
     pub(crate) fn lines(run_id: &str, lines: &[Value]) -> String {
-        let last = end(lines);
+        let mut last = end(lines);
+        last["lines"] = (lines.len() + 2).into();
         let counts = last["counts"].as_object().unwrap().iter().filter(|(word, _)| *word != "skipped");
         let tests: u64 = counts.map(|(_, count)| count.as_u64().unwrap()).sum();
         let killed = last["interrupted"].as_array().unwrap().len();

@@ -204,7 +204,7 @@ impl Account {
                 format!("`{name}` has in line {number} a result once more: it is not as the run wrote it");
             account.lost.push(lack.clone());
             lacks.push(lack);
-        } else if let Some(disagreement) = account.disagreement() {
+        } else if let Some(disagreement) = account.disagreement(text.lines().count()) {
             let lack = format!("`{name}` is not whole: {disagreement}");
             account.lost.push(lack.clone());
             lacks.push(lack);

@@ -50,7 +50,7 @@ impl Json {
 
 impl Reporter for Json {
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
-        let Some(mut line) = line(event, &self.run)? else {
+        let Some(mut line) = line(event, &mut self.run)? else {
             return Ok(());
         };
         line.push('\n');
@@ -60,7 +60,7 @@ impl Reporter for Json {
 }
 
 /// Facts that hold for all events of a run: its start, by the clock on the wall and by one that is never set, and the
-/// arguments with which one of its tests is executed again, beside its name.
+/// arguments with which one of its tests is executed again, beside its name. It counts the lines that are made with it.
 #[derive(Debug, Clone)]
 pub(super) struct Run {
     at: SystemTime,
@@ -68,6 +68,7 @@ pub(super) struct Run {
     again: Again,
     machine: Option<Machine>,
     redaction: Redaction,
+    lines: usize,
 }
 
 impl Run {
@@ -79,6 +80,7 @@ impl Run {
             again,
             machine: None,
             redaction: Redaction::default(),
+            lines: 0,
         }
     }
 
@@ -101,9 +103,11 @@ impl Run {
 ///
 /// # Errors
 /// When serde cannot write the line, which could not be provoked.
-pub(super) fn line(event: &Event<'_>, run: &Run) -> serde_json::Result<Option<String>> {
+pub(super) fn line(event: &Event<'_>, run: &mut Run) -> serde_json::Result<Option<String>> {
     let Some(line) = Line::from_event(event, run) else { return Ok(None) };
-    run.redaction.line(serde_json::to_string(&line)?).map(Some)
+    let line = run.redaction.line(serde_json::to_string(&line)?)?;
+    run.lines += 1;
+    Ok(Some(line))
 }
 
 #[derive(Serialize)]
@@ -159,7 +163,7 @@ impl<'a> Line<'a> {
                 Some(Self::AttemptInterrupted(Box::new(AttemptInterrupted::new(test, launched, record))))
             }
             Event::RetriesDropped { test, nth } => Some(Self::RetriesDropped(RetriesDropped::new(test, nth))),
-            Event::RunFinished { summary } => Some(Self::RunFinished(RunFinished::new(summary))),
+            Event::RunFinished { summary } => Some(Self::RunFinished(RunFinished::new(summary, run.lines))),
             Event::SetupStarted { .. }
             | Event::AttemptStarted { .. }
             | Event::AttemptNotBegun { .. }
@@ -411,10 +415,12 @@ struct RunFinished<'a> {
     cpu_us: Option<u64>,
     cpu_unmeasured: usize,
     cancelled: Option<CancelledFields>,
+    lines: usize,
 }
 
 impl<'a> RunFinished<'a> {
-    fn new(summary: &'a Summary) -> Self {
+    /// Makes the last line of a run, before which so many were made.
+    fn new(summary: &'a Summary, lines: usize) -> Self {
         let peak = summary.peak.as_ref().map(|peak| PeakFields {
             bytes: peak.bytes,
             approximate: peak.approximate,
@@ -438,6 +444,7 @@ impl<'a> RunFinished<'a> {
             cpu_us: summary.cpu.map(microseconds),
             cpu_unmeasured: summary.cpu_unmeasured,
             cancelled: summary.cancelled.map(CancelledFields::new),
+            lines: lines + 1,
         }
     }
 }
@@ -513,8 +520,8 @@ mod tests {
         let machine =
             Machine { host: Some("a".to_owned()), kernel: None, architecture, cpus: NonZeroUsize::new(2) };
         let again = Again { arguments: vec!["--release".to_owned()], ..Again::default() };
-        let run = Run { at: SystemTime::UNIX_EPOCH, ..Run::started(again).on(machine) };
-        super::line(event, &run).unwrap().unwrap()
+        let mut run = Run { at: SystemTime::UNIX_EPOCH, ..Run::started(again).on(machine) };
+        super::line(event, &mut run).unwrap().unwrap()
     }
 
     #[test]
@@ -579,6 +586,7 @@ mod tests {
             "cpu_us": 13_200,
             "cpu_unmeasured": 0,
             "cancelled": {"by": "signal", "signal": "SIGINT"},
+            "lines": 1,
         });
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), expected);
     }
