@@ -5,11 +5,13 @@ use ruzstd::decoding::StreamingDecoder;
 use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
 use std::fmt::Write as _;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 use std::rc::Rc;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// Magic numbers of the frames of a zstd stream that decoders skip: the first byte is from 0x50 to 0x5f, these follow.
+const SKIPPED: &[u8] = &[0x2a, 0x4d, 0x18];
 /// Unsupported compressions with their magic numbers, for a clear error.
 const OTHERS: [(&[u8], &str); 2] = [(&[0xfd, b'7', b'z', b'X', b'Z'], "xz"), (b"BZh", "bzip2")];
 
@@ -26,7 +28,7 @@ pub(crate) fn content<'a>(from: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>
     if head.starts_with(GZIP) {
         return Ok(Box::new(MultiGzDecoder::new(from)));
     }
-    if head.starts_with(ZSTD) {
+    if head.starts_with(ZSTD) || is_skipped(head) {
         return Ok(Box::new(Frames { current: None, from: Some(from) }));
     }
     if let Some((_, name)) = OTHERS.iter().find(|(magic, _)| head.starts_with(magic)) {
@@ -37,7 +39,12 @@ pub(crate) fn content<'a>(from: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>
     Ok(Box::new(from))
 }
 
-type Frame<R> = StreamingDecoder<R, ruzstd::decoding::FrameDecoder>;
+/// Returns whether a zstd stream goes on with a frame that decoders skip.
+fn is_skipped(head: &[u8]) -> bool {
+    matches!(head, [0x50..=0x5f, rest @ ..] if rest.starts_with(SKIPPED))
+}
+
+type Frame<R> = StreamingDecoder<Chain<Cursor<Vec<u8>>, R>, ruzstd::decoding::FrameDecoder>;
 
 /// Decoder of a zstd stream of several frames.
 struct Frames<R: Read> {
@@ -46,7 +53,7 @@ struct Frames<R: Read> {
     from: Option<R>,
 }
 
-impl<R: BufRead> Read for Frames<R> {
+impl<R: Read> Read for Frames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             if let Some(frame) = &mut self.current {
@@ -54,17 +61,33 @@ impl<R: BufRead> Read for Frames<R> {
                 if length > 0 || buffer.is_empty() {
                     return Ok(length);
                 }
-                self.from = self.current.take().map(|frame| frame.into_inner());
+                self.from = self.current.take().map(|frame| frame.into_inner().into_inner().1);
             }
             let Some(mut from) = self.from.take() else { return Ok(0) };
-            if from.fill_buf()?.is_empty() {
-                self.from = Some(from);
+            let mut magic = Vec::with_capacity(ZSTD.len());
+            from.by_ref().take(4).read_to_end(&mut magic)?;
+            if magic.is_empty() {
                 return Ok(0);
             }
-            let frame = StreamingDecoder::new_with_max_window_size(from, MAX_WINDOW_BYTES);
+            if is_skipped(&magic) {
+                skip(&mut from)?;
+                self.from = Some(from);
+                continue;
+            }
+            let whole = Cursor::new(magic).chain(from);
+            let frame = StreamingDecoder::new_with_max_window_size(whole, MAX_WINDOW_BYTES);
             self.current = Some(Box::new(frame.map_err(io::Error::other)?));
         }
     }
+}
+
+/// Reads the rest of a frame that decoders skip: its length, and as many bytes.
+fn skip(from: &mut impl Read) -> io::Result<()> {
+    let mut length = [0; 4];
+    from.read_exact(&mut length)?;
+    let length = u64::from(u32::from_le_bytes(length));
+    let skipped = io::copy(&mut from.take(length), &mut io::sink())?;
+    if skipped == length { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
 /// SHA-256 digest of what is added to it.
@@ -170,6 +193,15 @@ mod tests {
     fn a_stream_may_have_several_members() {
         assert_eq!(read(&[gzip(b"a"), gzip(b"b")].concat()).unwrap(), b"ab");
         assert_eq!(read(&[zstd(b"a"), zstd(b"b")].concat()).unwrap(), b"ab");
+    }
+
+    #[test]
+    fn frames_that_decoders_skip_say_nothing_wherever_they_are() {
+        let skipped = |bytes: &[u8]| [&[0x5e, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], bytes].concat();
+        let (a, b, note) = (zstd(b"a"), zstd(b"b"), skipped(b"toc"));
+        assert_eq!(read(&[&*note, &a, &note, &note, &b, &note].concat()).unwrap(), b"ab");
+        let cut = read(&[a, skipped(b"to")].concat()).unwrap_err();
+        assert_eq!(cut.kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]
