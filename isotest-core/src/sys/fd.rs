@@ -1,8 +1,8 @@
-//! Handles descriptors: `close_range(2)`, `recvmsg(2)`, `fsetxattr(2)`, and taking over the one that was inherited.
+//! Handles descriptors: `close_range(2)`, `recvmsg(2)`, `fsetxattr(2)`, `flistxattr(2)`, `fgetxattr(2)`, and taking over the one that was inherited.
 
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,4 +63,39 @@ pub(crate) fn set_attribute(file: BorrowedFd<'_>, name: &CStr) -> io::Result<()>
     // SAFETY: `name` is a NUL-terminated string that outlives the call; of a value without length nothing is read.
     let returned = unsafe { libc::fsetxattr(file.as_raw_fd(), name.as_ptr(), std::ptr::null(), 0, 0) };
     super::checked(returned.into()).map(drop)
+}
+
+/// Returns the names of a file's attributes in the order of the file system, with flistxattr(2).
+///
+/// # Errors
+/// Errors of flistxattr(2); `EOPNOTSUPP` if the file system keeps no attributes.
+pub(crate) fn attributes(file: BorrowedFd<'_>) -> io::Result<Vec<CString>> {
+    // SAFETY: the kernel writes at most as many bytes as the buffer has, which lives until the call has returned.
+    let list = filled(|bytes| unsafe {
+        libc::flistxattr(file.as_raw_fd(), bytes.as_mut_ptr().cast(), bytes.len())
+    })?;
+    let names = list.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    names.map(|name| CString::new(name).map_err(io::Error::other)).collect()
+}
+
+/// Returns the value of a file's attribute, with fgetxattr(2).
+///
+/// # Errors
+/// Errors of fgetxattr(2); `ENODATA` if the file has no attribute of that name.
+pub(crate) fn attribute(file: BorrowedFd<'_>, name: &CStr) -> io::Result<Vec<u8>> {
+    // SAFETY: `name` is a NUL-terminated string, and the kernel writes at most as many bytes as the buffer has; both
+    // live until the call has returned.
+    filled(|bytes| unsafe {
+        libc::fgetxattr(file.as_raw_fd(), name.as_ptr(), bytes.as_mut_ptr().cast(), bytes.len())
+    })
+}
+
+/// Returns what a system call writes into a buffer as large as the kernel allows lists and values of attributes to be.
+fn filled(call: impl FnOnce(&mut [u8]) -> isize) -> io::Result<Vec<u8>> {
+    // XATTR_LIST_MAX and XATTR_SIZE_MAX of linux/limits.h.
+    const MAX_BYTES: usize = 64 << 10;
+    let mut bytes = vec![0; MAX_BYTES];
+    let length = super::checked(i64::try_from(call(&mut bytes)).map_err(io::Error::other)?)?;
+    bytes.truncate(usize::try_from(length).map_err(io::Error::other)?);
+    Ok(bytes)
 }

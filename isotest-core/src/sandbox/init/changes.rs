@@ -2,6 +2,7 @@
 //! in the upper layers.
 
 use super::layers::{Upper, Views};
+use super::same_file;
 use crate::outcome::ChangedPaths;
 use crate::plan::Private;
 use nix::dir::{Dir, Entry, Type};
@@ -11,7 +12,7 @@ use nix::time::{ClockId, clock_gettime};
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr};
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -138,7 +139,8 @@ impl Walk<'_> {
             let kind = entry.file_type().or_else(|| kind(directory.as_fd(), name));
             if kind != Some(Type::Directory) {
                 let is_old = self.is_as_before(directory.as_fd(), name, &path);
-                if !is_old && !self.is_mount_point(&path) {
+                let is_copy = || kind == Some(Type::File) && self.is_copy_of_below(&path);
+                if !is_old && !self.is_mount_point(&path) && !is_copy() {
                     self.add(&path);
                     self.add_evidence(&path, kind);
                 }
@@ -163,16 +165,29 @@ impl Walk<'_> {
     /// Returns whether a directory of the upper layer without changed entries looks the same as the one in the lower
     /// layer.
     fn is_as_below(&self, directory: impl AsFd, path: &Path) -> bool {
-        let Ok(below) = path.strip_prefix(&self.upper.path) else { return false };
-        let open = |layer: &Path| {
-            let layer = openat(self.hidden, layer, FLAGS, Mode::empty())?;
-            let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
-            openat2(layer, below, OpenHow::new().flags(FLAGS).resolve(resolve))
-        };
-        let (Ok(lower), Ok(view)) = (open(&self.upper.lower), open(&self.upper.view)) else { return false };
+        let Some([lower, view]) = self.in_both(path, FLAGS) else { return false };
         let (Ok(was), Ok(is)) = (fstat(&lower), fstat(&directory)) else { return false };
         (was.st_mode, was.st_uid, was.st_gid) == (is.st_mode, is.st_uid, is.st_gid)
             && names(lower) == names(view)
+    }
+
+    /// Returns whether a file of the upper layer is still the copy of the one in the lower layer that it was at first.
+    fn is_copy_of_below(&self, path: &Path) -> bool {
+        // Nobody else may have put something there that blocks.
+        let flags = FLAGS.difference(OFlag::O_DIRECTORY) | OFlag::O_NONBLOCK;
+        let both = self.in_both(path, flags);
+        both.is_some_and(|[lower, view]| same_file::are_same(&lower.into(), &view.into()))
+    }
+
+    /// Opens a path in the lower layer, and in both layers as one, in which the overlay's own attributes are not seen.
+    fn in_both(&self, path: &Path, flags: OFlag) -> Option<[OwnedFd; 2]> {
+        let below = path.strip_prefix(&self.upper.path).ok()?;
+        let open = |layer: &Path| {
+            let layer = openat(self.hidden, layer, FLAGS, Mode::empty())?;
+            let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
+            openat2(layer, below, OpenHow::new().flags(flags).resolve(resolve))
+        };
+        Some([open(&self.upper.lower).ok()?, open(&self.upper.view).ok()?])
     }
 
     fn is_as_before(&self, directory: BorrowedFd<'_>, name: &OsStr, path: &Path) -> bool {

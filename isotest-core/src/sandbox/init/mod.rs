@@ -11,6 +11,7 @@ pub(crate) mod leftovers;
 pub(crate) mod network_failures;
 mod own_proc;
 mod parent;
+mod same_file;
 mod sampler;
 mod watch;
 
