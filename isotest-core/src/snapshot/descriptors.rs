@@ -1,13 +1,14 @@
 //! Lists open descriptors: the kind of each one, and the processes that have the other end.
 
-use super::files::read;
+use super::files::Bytes;
 use super::omissions::Omissions;
 use super::{Descriptor, Peer, Process, Socket, Target};
 use procfs::ProcResult;
-use procfs::net::{TcpNetEntry, UdpNetEntry, UnixNetEntries};
+use procfs::net::{TcpNetEntry, UdpNetEntry, UnixNetEntries, UnixNetEntry};
 use procfs::process::{self, FDInfo, FDPermissions, FDTarget};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Maximum number of descriptors that are listed of one process.
 const MOST: usize = 1000;
@@ -40,13 +41,24 @@ impl Sockets {
                 sockets.add(protocol, inode, (local_address, remote_address), &format!("{state:?}"));
             }
         }
-        let unix = omissions.seen("net/unix", read::<UnixNetEntries>(process, "net/unix"));
-        for entry in unix.map(|entries| entries.0).unwrap_or_default() {
-            let state = word(&format!("{:?}", entry.state));
-            let socket = Socket { protocol: "unix", local: None, remote: None, path: entry.path, state };
-            sockets.entries.insert(entry.inode, socket);
+        let text = process.read::<_, Bytes>("net/unix");
+        let unix =
+            omissions.seen("net/unix", text.and_then(|text| Ok((text.parsed::<UnixNetEntries>()?, text))));
+        if let Some((entries, text)) = unix {
+            sockets.add_unix(entries, &text);
         }
         sockets
+    }
+
+    /// Adds the entries of a text. Their own paths end at the first blank.
+    fn add_unix(&mut self, entries: UnixNetEntries, text: &Bytes) {
+        let text = text.text();
+        let paths: BTreeMap<_, _> = text.lines().filter_map(unix_path).collect();
+        for UnixNetEntry { inode, path, state, .. } in entries.0 {
+            let path = paths.get(&inode).map(PathBuf::from).or(path);
+            let state = word(&format!("{state:?}"));
+            self.entries.insert(inode, Socket { protocol: "unix", local: None, remote: None, path, state });
+        }
     }
 
     fn add(
@@ -70,6 +82,17 @@ impl Sockets {
         let Socket { protocol, local, remote, .. } = self.entries.get(&inode)?;
         self.connected.get(&(*protocol, (*remote)?, (*local)?)).copied()
     }
+}
+
+/// Returns the number and the path of a Unix socket from its line, if it has a path, which is all that follows the
+/// number and one blank (proc_net(5), `unix`).
+fn unix_path(line: &str) -> Option<(u64, &str)> {
+    let mut rest = line;
+    for _ in 0..6 {
+        (_, rest) = rest.trim_start().split_once(' ')?;
+    }
+    let (inode, path) = rest.trim_start().split_once(' ')?;
+    Some((inode.parse().ok()?, path))
 }
 
 /// Turns a missing table into an empty one: a kernel without IPv6 has no tables for it.
@@ -201,6 +224,20 @@ fn all(processes: &[Process]) -> impl Iterator<Item = (i32, &Descriptor)> {
 mod tests {
     use super::*;
     use crate::snapshot::Details;
+
+    #[test]
+    fn the_path_of_a_unix_socket_may_have_blanks() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a  path with blanks ");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let process = process::Process::myself().unwrap();
+        let sockets = Sockets::seen_by(&process, &mut Omissions::default());
+        let seen = sockets.entries.values().filter_map(|socket| socket.path.as_deref());
+        assert_eq!(seen.filter(|seen| *seen == path).count(), 1, "{:?}", sockets.entries);
+        drop(listener);
+        assert_eq!(unix_path("Num       RefCount Protocol Flags    Type St Inode Path"), None);
+        assert_eq!(unix_path("0000: 00000002 00000000 00000000 0002 01 7"), None, "it has none");
+    }
 
     #[test]
     fn of_a_crowd_at_the_other_end_the_rest_is_counted() {

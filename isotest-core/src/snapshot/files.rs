@@ -3,6 +3,7 @@
 use super::omissions::Omissions;
 use procfs::process;
 use procfs::{FromRead, ProcResult};
+use std::borrow::Cow;
 use std::io::Read;
 
 /// Number of bytes that are looked at of the arguments and of the environment of a process: either may be megabytes.
@@ -55,14 +56,19 @@ impl Bytes {
         strings.map(|string| String::from_utf8_lossy(string).into_owned()).collect()
     }
 
+    /// Returns the bytes as text.
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
+
     /// Parses the bytes.
     pub(super) fn parsed<T: FromRead>(&self) -> ProcResult<T> {
-        T::from_read(String::from_utf8_lossy(&self.0).as_bytes())
+        T::from_read(self.text().as_bytes())
     }
 
     /// Returns the bytes as lines, without the blanks around each.
     pub(super) fn lines(&self) -> Vec<String> {
-        String::from_utf8_lossy(&self.0).lines().map(|line| line.trim().to_owned()).collect()
+        self.text().lines().map(|line| line.trim().to_owned()).collect()
     }
 }
 
