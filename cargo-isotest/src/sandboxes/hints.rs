@@ -90,8 +90,8 @@ pub(crate) fn remark(record: &mut Record, ground: &Ground) {
                 .push("tests do not reach the host's network; `--network host` gives it to them".to_owned());
         } else if let Some(refused) = refused(failures) {
             remarks.push(format!(
-                "{refused} found nobody who listened: no service of the host listens at a test's own `127.0.0.1`; \
-                 `--network host` gives it that of the host"
+                "{refused} found nobody who listened: a test has a `127.0.0.1` of its own, at which no service of \
+                 the host listens; `--network host` gives it the host's"
             ));
         }
     }
@@ -141,8 +141,8 @@ const ERRORS: [Explained; 11] = [
         words: &["os error 5)", "Os { code: 5,"],
         may_be: Ground::keeps_directories,
         remark: |_| {
-            "os error 5: before Linux 6.6 only root can remove a directory in a copy-on-write directory that is not new, or \
-             make one where something else was; `--keep PATH` lets the test change the directory itself"
+            "os error 5: before Linux 6.6 only root can remove from a copy-on-write directory a directory that the test did not \
+             make, or make one where something else was; `--keep PATH` lets the test change the directory itself"
                 .to_owned()
         },
     },
@@ -151,9 +151,9 @@ const ERRORS: [Explained; 11] = [
         may_be: |ground| ground.locked_memory.is_some(),
         remark: |ground| {
             format!(
-                "os error 12: a test may lock {} of memory, registered buffers of io_uring included, where root of the machine \
-                 may lock more, and this limit cannot be raised from here; it can be where it was set, with `--ulimit memlock=-1` \
-                 for a container, `LimitMEMLOCK=infinity` for a unit of systemd",
+                "os error 12: a test may lock at most {} of memory, registered buffers of io_uring included; only where this \
+                 limit was set can it be raised, with `--ulimit memlock=-1` for a container, `LimitMEMLOCK=infinity` for a unit of \
+                 systemd",
                 memory(ground.locked_memory.unwrap_or_default())
             )
         },
@@ -189,10 +189,12 @@ const ERRORS: [Explained; 11] = [
             let directories = match (ground.user, ground.keeps_directories()) {
                 (User::Root, _) => "",
                 (User::Ordinary, false) => {
-                    "; nor can a user rename a directory in them that exists outside, but with `--keep` for the one above it"
+                    "; an ordinary user cannot rename a directory there that the host has, either; `--keep PATH` for the directory \
+                     above it allows it"
                 }
                 (User::Ordinary, true) => {
-                    "; nor can a user rename a directory in them before Linux 6.6, but with `--keep` for the one above it"
+                    "; before Linux 6.6 an ordinary user cannot rename a directory there, either; `--keep PATH` for the directory \
+                     above it allows it"
                 }
             };
             format!(
@@ -232,8 +234,8 @@ const ERRORS: [Explained; 11] = [
         ],
         may_be: |ground| ground.loopback_only,
         remark: |_| {
-            "os errors 19 and 99: the only network interface of a test is `lo`, and of the host's addresses it has only \
-             those of that; `--network host` gives it all"
+            "os errors 19 and 99: a test has only the network interface `lo` and the addresses of `lo`; `--network host` \
+             gives it all those of the host"
                 .to_owned()
         },
     },
@@ -291,6 +293,7 @@ fn holds(outputs: [&Captured; 2], words: &str) -> bool {
 mod tests {
     use super::*;
     use crate::testing::builders;
+    use crate::testing::errors::is_as_kept;
     use isotest_core::outcome::{Ending, Outcome};
 
     fn remarks(said: &str, network: NetworkFailures, ground: &Ground) -> Vec<String> {
@@ -309,6 +312,31 @@ mod tests {
         assert_eq!(found, ["/run/a/s.sock", "/run/c", "/run/../x", "/run/"].map(Path::new));
         let hostile = b"/run".repeat(1 << 17);
         assert_eq!(paths_below_run(&hostile).count(), 0);
+    }
+
+    #[test]
+    fn each_remark_says_why_and_what_to_type() {
+        let root = Ground {
+            user: User::Root,
+            maps_everybody: true,
+            locked_memory: Some(8 << 20),
+            tmpfs_bytes: 512 << 20,
+            jobs: 2,
+            ..Ground::default()
+        };
+        let new = Ground { loopback_only: true, tmpfs_bytes: 512 << 20, jobs: 2, ..Ground::default() };
+        let old = Ground { lacks_attributes: true, jobs: 1, ..new.clone() };
+        let grounds = [("root", &root), ("user", &new), ("user before Linux 6.6", &old)];
+        let explained = |error: &Explained| {
+            let may_be = grounds.iter().filter(|(_, ground)| (error.may_be)(ground));
+            let lines = may_be.map(|(name, ground)| format!("{name}: {}\n", (error.remark)(ground)));
+            lines.collect::<String>()
+        };
+        let failures =
+            |unreachable, connections, datagrams| NetworkFailures { unreachable, connections, datagrams };
+        let of_network = [failures(1, 0, 0), failures(0, 1, 0), failures(0, 2, 1)];
+        let of_network = of_network.map(|failures| remarks("", failures, &new).join("\n") + "\n");
+        is_as_kept("hints", ERRORS.iter().map(explained).chain(of_network).collect());
     }
 
     #[test]

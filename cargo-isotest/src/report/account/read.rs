@@ -137,14 +137,18 @@ struct Start {
     line: usize,
 }
 
-/// Finds the places where runs begin in the text of a file. The first is that of the text, whatever stands there.
+/// Finds the places where runs begin in the text of a file. The first is that of the text, whatever stands there but blank lines.
 fn starts(text: &str) -> Vec<Start> {
     let mut starts = vec![Start { at: 0, line: 1 }];
     let mut at = 0;
     for (number, line) in (1..).zip(text.split_inclusive('\n')) {
         let start = if line.contains("\"run-started\"") { start(line) } else { None };
-        let start = start.map(|start| at + start).filter(|start| *start > 0);
-        starts.extend(start.map(|at| Start { at, line: number }));
+        if let Some(start) = start.map(|start| at + start) {
+            if text[..start].trim().is_empty() {
+                starts.clear();
+            }
+            starts.push(Start { at: start, line: number });
+        }
         at += line.len();
     }
     starts
@@ -383,6 +387,15 @@ mod tests {
             assert_eq!(reading.lacks, [lack]);
             assert_eq!(reading.account.tests.len(), tests, "{lack}");
             assert!(reading.account.gap().is_some(), "{lack}");
+        }
+    }
+
+    #[test]
+    fn blank_lines_before_a_run_are_no_run() {
+        let whole = run("1", "x");
+        for blank in ["\n", " \n\n", "\u{feff}\n"] {
+            let reading = read(&[("f", &format!("{blank}{whole}"))]);
+            assert_eq!((reading.account.tests.len(), reading.lacks), (1, Vec::<String>::new()), "{blank:?}");
         }
     }
 
