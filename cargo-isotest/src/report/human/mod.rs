@@ -185,11 +185,9 @@ impl Human {
         if replace(&mut self.has_told_of_slow, true) {
             return line;
         }
-        line + &headed(
-            HINT,
-            "Hint",
-            "`cargo isotest ps --full` shows what it does; `terminate-after` of `--slow-timeout` ends it",
-        )
+        let hint =
+            "`cargo isotest ps --full` shows what it does; `terminate-after` of `--slow-timeout` ends it";
+        line + &self.fitted(headed(HINT, "Hint", hint))
     }
 
     /// Returns the heading of the output of a test that starts.

@@ -1,7 +1,7 @@
 //! Simulates a run with everything that a report for people tells of, at 80 and 120 columns.
 
 use super::{Human, HumanSettings, Screen};
-use crate::budget::{Origin, TestBudget, Written};
+use crate::budget::{Before, Origin, TestBudget, Written};
 use crate::harness::together;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::queue::Nth;
@@ -15,7 +15,7 @@ use crate::testing::errors::each_of;
 use crate::verdict::Verdict;
 use isotest_core::Bytes;
 use isotest_core::budget::Budget;
-use isotest_core::outcome::Outcome;
+use isotest_core::outcome::{ChangedPaths, Outcome};
 use isotest_core::record::{Captured, PartialRecord, Record};
 use isotest_core::step::{Step, StepError};
 use isotest_core::usage::Usage;
@@ -84,13 +84,13 @@ fn whole_run(settings: HumanSettings) -> String {
     let workspace = settings.here.clone();
     let written = builders::Written::default();
     let mut human = Human::new(Screen::new(Box::new(written.clone()), false, None), settings);
-    let mut summary = Summary::new(Selection { selected: 20, ignored: 2, filtered_out: 3 });
+    let mut summary = Summary::new(Selection { selected: 24, ignored: 2, filtered_out: 3 });
     let mut tell = |event: Event<'_>| human.event(&event).unwrap();
     tell(Event::RunStarted {
         isolation: &builders::isolation(),
         binaries: &[builders::binary("tour::parser")],
         selected: &Selected {
-            tests: vec![builders::test("tour", "t"); 20],
+            tests: vec![builders::test("tour", "t"); 24],
             ignored: vec![builders::test("tour::parser", "is_ignored")],
             ..Selected::default()
         },
@@ -120,11 +120,40 @@ fn whole_run(settings: HumanSettings) -> String {
         tell(Event::AttemptFinished { test, launch, is_last: true, verdict: &verdict, record });
         summary.add(test, &verdict, record);
     }
+    of_growth(&mut tell, &mut summary);
     of_one_process(&mut tell, &mut summary);
     of_a_signal(&mut tell, &mut summary);
     summary.wall = Duration::from_millis(1_200);
     tell(Event::RunFinished { summary: &summary });
     written.text().replace(&*workspace.to_string_lossy(), "[WORKSPACE]")
+}
+
+/// Tells of tests beside a baseline: a growth that is told only, one that fails its test, one of a test whose peaks have
+/// two modes, and none.
+fn of_growth(tell: &mut impl FnMut(Event<'_>), summary: &mut Summary) {
+    const MIB: u64 = 1 << 20;
+    let mut record = builders::record(Outcome::Passed);
+    if let Some(peak) = &mut record.usage.memory_peak {
+        peak.value = Bytes::new(8 * MIB);
+    }
+    if let Some(ending) = &mut record.ending {
+        ending.changed = ChangedPaths::default();
+    }
+    for (name, is_enforced, peaks) in [
+        ("grows", false, &[2 * MIB, MIB][..]),
+        ("grows_and_fails", true, &[2 * MIB]),
+        ("grows_beyond_two_modes", true, &[MIB, MIB, 4 * MIB, 4 * MIB]),
+        ("does_not_grow", true, &[8 * MIB]),
+    ] {
+        let mut test = builders::test("tour::parser", name);
+        let before = Before::new("main".into(), peaks, (10, is_enforced), MIB / 2).unwrap();
+        test.budget.compare_with(before);
+        let (launch, growth) = (builders::launch(), test.budget.growth(&record));
+        let verdict = &Verdict::Passed.beside_earlier(growth.as_ref());
+        tell(Event::AttemptStarted { test: &test, launch });
+        tell(Event::AttemptFinished { test: &test, launch, is_last: true, verdict, record: &record });
+        summary.add(&test, verdict, &record);
+    }
 }
 
 /// Tells of tests in one process, which hangs in the first.
