@@ -17,7 +17,7 @@
 //! 5 settings
 //! 4 select update
 //! 3 testcase cli evidence invocation registry
-//! 2 baseline budget error history known_crates values
+//! 2 baseline budget error history known_crates remark values
 //! 1 exit inherited_descriptors pages phases remedy text threads
 //! ```
 //!
@@ -51,6 +51,7 @@
 //! - `evidence` keeps what tests left by which tools tell of failures, and copies it into the workspace. It knows tests by
 //!   their names only, and not how files leave a sandbox.
 //! - `known_crates` knows crates that tests depend on by their names, and no project.
+//! - `remark` has the texts of what a run tells of itself at its start, and knows nobody who decides or shows it.
 //! - `values` knows how what is said both on the command line and in files is written, and what it means by itself.
 //! - `pages` are the texts of the manual, and know nobody who shows them.
 //! - `phases` keeps how long what took. It knows nobody whose time it is, and only one table depends on it.
@@ -76,6 +77,7 @@ mod known_crates;
 mod pages;
 mod phases;
 mod registry;
+mod remark;
 mod remedy;
 mod report;
 mod sandboxes;

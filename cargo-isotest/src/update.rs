@@ -72,44 +72,6 @@ fn is_continuous_integration(invocation: &Invocation) -> bool {
     }
 }
 
-/// Requests to a run that tests in one process cannot have.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Lost {
-    /// Whether further attempts at a test that failed were asked for.
-    pub(crate) retries: bool,
-    /// Whether an end after some failures was asked for.
-    pub(crate) max_fail: bool,
-}
-
-/// Returns the remark on a run whose tests update files.
-pub(crate) fn written(variable: &str, lost: Lost) -> String {
-    let lost = match (lost.retries, lost.max_fail) {
-        (false, false) => "",
-        (true, false) => ". Tests are not retried",
-        (false, true) => ". After a failure, only tests of other binaries are prevented from starting",
-        (true, true) => {
-            ". Tests are not retried and, after a failure, only tests of other binaries are prevented from starting"
-        }
-    };
-    format!(
-        "{variable} asks tests to update files: changes to the workspace are kept, and the tests of a binary share one process, \
-         as with `cargo test`; use `--discard-updates` to prevent both{lost}"
-    )
-}
-
-/// Returns the remark on a run that discards updates.
-pub(crate) fn discarded(variable: &str) -> String {
-    format!("{variable} asks tests to update files, but their changes are discarded")
-}
-
-/// Returns the remark on a run that discards updates except in kept directories.
-pub(crate) fn kept_in_part(variable: &str) -> String {
-    format!(
-        "{variable} asks tests to update files, and changes to kept directories persist: tests in several processes may \
-         update the wrong places of a file"
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,16 +110,6 @@ mod tests {
             }
         }
         assert_eq!(asked(&[("HOME", "/root")]), None);
-    }
-
-    #[test]
-    fn what_tests_in_one_process_cannot_have_is_said_if_it_was_asked_for() {
-        let both = Lost { retries: true, max_fail: true };
-        assert!(written("BLESS", Lost::default()).ends_with("`--discard-updates` to prevent both"));
-        assert!(written("BLESS", Lost { max_fail: false, ..both }).ends_with(". Tests are not retried"));
-        assert!(
-            written("BLESS", both).contains("not retried and, after a failure, only tests of other binaries")
-        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::error::{Error, Failure};
 use crate::exit::{End, Exit};
 use crate::history::Place;
 use crate::invocation::Invocation;
+use crate::remark::Remark;
 use crate::report::title;
 use crate::schedule::events::{Event, Reporter};
 use crate::settings::{Process, Settings};
@@ -92,7 +93,7 @@ pub(super) struct Baselines {
     key: Key,
     percent: Option<u32>,
     /// Remarks on the baselines, for the report.
-    pub(super) remarks: Vec<String>,
+    pub(super) remarks: Vec<Remark>,
 }
 
 impl Baselines {
@@ -147,11 +148,8 @@ impl Baselines {
         let differences = self.compared.as_ref().map(|(_, known)| self.key.differences(&known.key));
         if let Some(differences) = differences.filter(|differences| !differences.is_empty()) {
             let name = self.compared.take().map(|(name, _)| name).unwrap_or_default();
-            let for_growth = if self.percent.is_some() { "; so no test fails for growth" } else { "" };
-            self.remarks.push(format!(
-                "nothing is compared with the baseline `{name}`, which is of other conditions: {}{for_growth}",
-                differences.join("; ")
-            ));
+            let (baseline, is_enforced) = (name.to_string(), self.percent.is_some());
+            self.remarks.push(Remark::NotCompared { baseline, differences, is_enforced });
         }
     }
 
@@ -174,7 +172,7 @@ impl Baselines {
             }
         }
         if unknown > 0 {
-            self.remarks.push(format!("the baseline `{name}` knows nothing of {}", plural(unknown, "test")));
+            self.remarks.push(Remark::NotInBaseline { baseline: name.to_string(), tests: unknown });
         }
     }
 
@@ -383,7 +381,7 @@ memory peaks of 1 test added to the baseline `main`, of each the latest 10 are k
             let mut now = Baselines { compared, percent, ..baselines(&path, kernel) };
             now.drop_incomparable();
             now.assign(&mut ["reads", "writes"].map(|name| builders::test("tour", name)));
-            remarks.extend(now.remarks);
+            remarks.extend(now.remarks.iter().map(ToString::to_string));
         }
         assert_data_eq!(
             remarks.join("\n") + "\n",

@@ -22,6 +22,7 @@ use crate::history::Past;
 use crate::invocation::Invocation;
 use crate::phases;
 use crate::registry::{Listener, Registry};
+use crate::remark::Remark;
 use crate::report::{self, Again, OutputError, Redaction, ReportSettings, Reporters};
 use crate::sandboxes::Sandboxes;
 use crate::schedule::admission;
@@ -36,7 +37,6 @@ use crate::schedule::{Finished, Schedule};
 use crate::select::{Selected, Selection, SelectionError, Shard};
 use crate::settings::{self, Execution, Process, Said, Setting, Settings, Task, TestSettings};
 use crate::testcase::{TestBinary, TestCase};
-use crate::text::units::plural;
 use crate::values::{Partition, PartitionBy};
 use fastrand::Rng;
 use isotest_core::limits::Control;
@@ -230,7 +230,7 @@ impl Run<'_> {
     }
 
     /// Gives each test its budget, its number of slots and its priority. Returns remarks on budgets.
-    fn assign(&self, tests: &mut [TestCase]) -> Result<Vec<String>, Error> {
+    fn assign(&self, tests: &mut [TestCase]) -> Result<Vec<Remark>, Error> {
         let of_each = self.settings.for_tests(tests.iter())?;
         for (test, own) in tests.iter_mut().zip(&of_each) {
             (test.threads_required, test.priority) = (own.threads_required.value, own.priority.value);
@@ -239,7 +239,7 @@ impl Run<'_> {
     }
 
     /// Reads the baselines of the command line, and gives each test its peaks of earlier runs.
-    fn baselines(&self, tests: &mut [TestCase], remarks: &mut Vec<String>) -> Result<Baselines, Error> {
+    fn baselines(&self, tests: &mut [TestCase], remarks: &mut Vec<Remark>) -> Result<Baselines, Error> {
         let workspace = &self.session.build.directories.workspace;
         let isolation = &self.sandboxes.isolation;
         let mut baselines = Baselines::open(self.settings, isolation, workspace, self.invocation)?;
@@ -253,9 +253,8 @@ impl Run<'_> {
 
     /// Returns the remark on a configuration of cargo-nextest that is not read, in the first run of a project that
     /// has no other.
-    fn passed_over(&self, history: &History) -> Option<String> {
-        let says = "`.config/nextest.toml` is not read; `--nextest-config` takes its settings over, and lists those that it cannot";
-        (self.settings.passes_over && history.is_new()).then(|| says.to_owned())
+    fn passed_over(&self, history: &History) -> Option<Remark> {
+        (self.settings.passes_over && history.is_new()).then_some(Remark::NextestConfig)
     }
 
     /// Opens the history of earlier runs. Shards all read the same; their results are added when their reports are
@@ -297,7 +296,7 @@ impl Run<'_> {
     pub(super) fn execute_tests(
         &self,
         Chosen { selected, whole, shard }: Chosen<'_>,
-        remarks: Vec<String>,
+        remarks: Vec<Remark>,
         history: &History,
     ) -> Result<End, Error> {
         let binaries = binaries_of(selected);
@@ -308,7 +307,8 @@ impl Run<'_> {
         let shared = self.overrides_of_shared(&units)?;
         // Reports are opened only after all checks, so that an error does not overwrite the report of an earlier run.
         let mut reporters = self.reporters()?;
-        let isolation = self.isolation(selected, [prepared.shown.remarks.clone(), shared, remarks].concat());
+        let remarks = prepared.shown.remarks.iter().cloned().chain(shared).chain(remarks);
+        let isolation = self.isolation(selected, remarks);
         let started = reporters.event(&Event::RunStarted {
             isolation: &isolation,
             binaries: &binaries,
@@ -380,52 +380,41 @@ impl Run<'_> {
     }
 
     /// Returns the remark on overrides that do not hold for tests that share a process.
-    fn overrides_of_shared(&self, units: &[Unit<'_>]) -> Result<Vec<String>, Error> {
+    fn overrides_of_shared(&self, units: &[Unit<'_>]) -> Result<Option<Remark>, Error> {
         let sharing = units.iter().filter(|unit| !unit.is_one_test()).flat_map(|unit| unit.tests());
         let own = self.settings.for_tests(sharing)?;
         let left_out = own.iter().filter(|own| ***own != self.settings.test).count();
-        let remark = (left_out > 0).then(|| {
-            format!(
-                "overrides hold for none of the tests that share a process, and would for {left_out} of these"
-            )
-        });
-        Ok(remark.into_iter().collect())
+        Ok((left_out > 0).then_some(Remark::UnheldOverrides(left_out)))
     }
 
     /// Returns the capabilities in force, with remarks on the run.
-    fn isolation(&self, selected: &Selected, remarks: Vec<String>) -> Isolation {
+    fn isolation(&self, selected: &Selected, remarks: impl Iterator<Item = Remark>) -> Isolation {
         let mut isolation = self.sandboxes.isolation.clone();
-        isolation.remarks.extend(Listener::remark(self.listener));
-        isolation.remarks.extend(remarks);
-        isolation.remarks.extend(self.not_default(selected));
-        isolation.remarks.extend(self.requeued());
-        isolation.remarks.extend(self.redaction().1.iter().map(|name| {
-            format!("`redact` leaves the value of `{name}` in reports: it has fewer than 4 characters")
-        }));
-        let unmatched = selected.unmatched.iter();
-        isolation
-            .remarks
-            .extend(unmatched.map(|filter| format!("the filter `{filter}` is in no test's name")));
+        let too_short = self.redaction().1.into_iter().map(Remark::NotRedacted);
+        let unmatched = selected.unmatched.iter().cloned().map(Remark::UnmatchedFilter);
+        let remarks = Listener::remark(self.listener)
+            .into_iter()
+            .chain(remarks)
+            .chain(self.not_default(selected))
+            .chain(self.requeued())
+            .chain(too_short)
+            .chain(unmatched);
+        isolation.remarks.extend(remarks.map(|remark| remark.to_string()));
         isolation
     }
 
     /// Returns the remark that Slurm has executed this shard before, on a node that was lost.
-    fn requeued(&self) -> Option<String> {
-        let count = self.invocation.variable("SLURM_RESTART_COUNT")?.to_str()?.parse::<u32>().ok()?;
+    fn requeued(&self) -> Option<Remark> {
+        let count = self.invocation.variable("SLURM_RESTART_COUNT")?.to_str()?.parse::<usize>().ok()?;
         let is_again = is_auto(self.settings.selection.partition) && count > 0;
-        is_again.then(|| {
-            format!(
-                "Slurm has started this shard before ({count} times): some of its tests are executed again"
-            )
-        })
+        is_again.then_some(Remark::Requeued(count))
     }
 
     /// Returns the remark on the number of tests that the default filter leaves out, if it does.
-    fn not_default(&self, selected: &Selected) -> Option<String> {
+    fn not_default(&self, selected: &Selected) -> Option<Remark> {
         let origin = self.settings.default_filter.as_ref()?.origin;
-        let number = Some(selected.not_default).filter(|number| *number > 0)?;
-        let tests = plural(number, "test");
-        Some(format!("{tests} left out by {origin}; `--ignore-default-filter` runs them, too"))
+        let tests = Some(selected.not_default).filter(|number| *number > 0)?;
+        Some(Remark::LeftOut { tests, origin: origin.to_string() })
     }
 
     /// Returns the needs of each unit, except memory.

@@ -3,6 +3,7 @@
 use super::ask;
 use super::place::{self, Opened};
 use super::running::Registry;
+use crate::remark::Remark;
 use crate::threads;
 use nix::sys::socket::{Shutdown, getsockopt, shutdown, sockopt::PeerCredentials};
 use nix::unistd::geteuid;
@@ -71,9 +72,9 @@ impl Listener {
     }
 
     /// Returns the remark on a listener that could not be opened.
-    pub(crate) fn remark(opened: &io::Result<Self>) -> Option<String> {
+    pub(crate) fn remark(opened: &io::Result<Self>) -> Option<Remark> {
         let error = opened.as_ref().err()?;
-        Some(format!("`cargo isotest ps` cannot show this run: {error}"))
+        Some(Remark::NotShown(error.to_string()))
     }
 }
 

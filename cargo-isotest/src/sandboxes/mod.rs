@@ -16,13 +16,13 @@ use crate::cli::{self, RootWord};
 use crate::error::{Error, HostError};
 use crate::invocation::Invocation;
 use crate::phases::timed;
+use crate::remark::Remark;
 use crate::remedy::{self, Obstacle, Place, Remedy};
 use crate::sandboxes::roots::{Image, Rooted, Roots};
 use crate::select::SelectionError;
 use crate::settings::{BindAccess, SandboxSettings, Settings, TestSettings, Update};
 use crate::testcase::TestBinary;
 use crate::text::style;
-use crate::update;
 use error::SandboxError;
 use hints::Ground;
 use isotest_core::cgroup::{Cgroups, Established, FreeMemory, scope};
@@ -130,9 +130,9 @@ impl Sandboxes {
         }
         let refused_controls = cgroups.control(&settings.sandbox.controls, &host);
         let mut isolation = resolved.isolation;
-        isolation.remarks.extend(remark(settings));
-        isolation.remarks.extend(roots.each.iter().take(1).flat_map(|rooted| rooted.remarks.clone()));
-        isolation.remarks.extend(room.remark);
+        let of_root = roots.each.iter().take(1).flat_map(|rooted| rooted.remarks.clone());
+        let remarks = remark(settings).into_iter().chain(of_root).chain(room.remark);
+        isolation.remarks.extend(remarks.map(|remark| remark.to_string()));
         let ground = Ground::new(&host, &resolved.template, room.jobs);
         let templates = iter::once(resolved.template).chain(others).map(Arc::new).collect();
         let free_memory = FreeMemory::of_run(&cgroups, &host);
@@ -176,8 +176,9 @@ impl Sandboxes {
         let of_run = &self.roots.each[0];
         let own = self.roots.each.iter().find(|rooted| rooted.word.value == *root);
         if let Some(own) = own.filter(|own| own.word.value != of_run.word.value) {
-            isolation.remarks.retain(|remark| !of_run.remarks.contains(remark));
-            isolation.remarks.extend(own.remarks.iter().cloned());
+            let of_run: Vec<_> = of_run.remarks.iter().map(ToString::to_string).collect();
+            isolation.remarks.retain(|remark| !of_run.contains(remark));
+            isolation.remarks.extend(own.remarks.iter().map(ToString::to_string));
         }
         isolation
     }
@@ -481,14 +482,14 @@ const fn network(typed: cli::Network) -> Network {
 }
 
 /// Returns the remark on tests that update files.
-fn remark(settings: &Settings) -> Option<String> {
+fn remark(settings: &Settings) -> Option<Remark> {
     Some(match settings.sandbox.update? {
         Update::Written(variable) => {
             let max_fail = settings.execution.max_fail.value.failures.is_some();
-            update::written(variable, update::Lost { retries: settings.retry_some(), max_fail })
+            Remark::Updates { variable, retries: settings.retry_some(), max_fail }
         }
-        Update::Discarded(variable) if settings.keep_some() => update::kept_in_part(variable),
-        Update::Discarded(variable) => update::discarded(variable),
+        Update::Discarded(variable) if settings.keep_some() => Remark::UpdatesKeptInPart(variable),
+        Update::Discarded(variable) => Remark::UpdatesDiscarded(variable),
     })
 }
 

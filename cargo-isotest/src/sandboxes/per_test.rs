@@ -3,12 +3,12 @@
 use super::{Facts, Sandboxes, Shown, cannot_limit, unmet};
 use crate::error::Error;
 use crate::invocation::Invocation;
+use crate::remark::Remark;
 use crate::remedy::Obstacle;
 use crate::sandboxes::error::SandboxError;
 use crate::sandboxes::roots::{Image, RootError, Roots};
 use crate::settings::{Origin, Settings, TestSettings};
 use crate::testcase::{TestBinary, TestCase};
-use crate::text::units::plural;
 use isotest_core::host::bounds;
 use isotest_core::plan::{Resolved, Template};
 use isotest_core::policy::{Capability, Isolation, State};
@@ -33,7 +33,7 @@ pub(crate) struct ForTests {
     /// Configuration of the container image of each test's root.
     pub(crate) images: Vec<Arc<Image>>,
     /// Remarks on isolation that holds for some tests only.
-    pub(crate) remarks: Vec<String>,
+    pub(crate) remarks: Vec<Remark>,
     /// Groups of tests that share namespaces and files.
     pub(crate) sharing: Vec<Sharing>,
 }
@@ -84,31 +84,16 @@ impl<'a> Variant<'a> {
 }
 
 /// Returns the remark on tests that share namespaces and files.
-fn remark_on(sharing: &[Sharing]) -> Option<String> {
+fn remark_on(sharing: &[Sharing]) -> Option<Remark> {
     let sharing: Vec<_> = sharing.iter().filter(|sharing| sharing.tests > 1).collect();
-    let tests: usize = sharing.iter().map(|sharing| sharing.tests).sum();
+    let tests = sharing.iter().map(|sharing| sharing.tests).sum();
     Some(match &*sharing {
         [] => return None,
-        [one] => format!(
-            "`per-binary`: the {} of {} share network and files, and run one after another",
-            plural(tests, "test"),
-            one.binary_id
-        ),
+        [one] => Remark::OneShares { tests, binary: one.binary_id.clone() },
         several => {
-            let binaries: BTreeSet<_> = several.iter().map(|sharing| &sharing.binary_id).collect();
-            let groups = several.len();
-            let of = match binaries.first() {
-                Some(id) if binaries.len() == 1 => (*id).clone(),
-                _ => format!("{} binaries", binaries.len()),
-            };
-            let groups = if groups == binaries.len() {
-                "the others of their binary".to_owned()
-            } else {
-                format!("those of their binary that see the same, in {groups} groups")
-            };
-            format!(
-                "`per-binary`: {tests} tests of {of} share network and files with {groups}, and run one after another there"
-            )
+            let binaries: BTreeSet<_> = several.iter().map(|sharing| sharing.binary_id.clone()).collect();
+            let binaries = binaries.into_iter().collect();
+            Remark::SeveralShare { tests, binaries, groups: several.len() }
         }
     })
 }
@@ -165,7 +150,7 @@ impl Sandboxes {
         let further = variants.iter().filter(|variant| variant.isolation.is_some());
         let untried = variants.iter().filter(|variant| variant.is_untried);
         untried.clone().try_for_each(|variant| self.slot(&variant.template).map(drop))?;
-        let mut remarks: Vec<String> = Vec::new();
+        let mut remarks: Vec<Remark> = Vec::new();
         for remark in further.flat_map(|variant| self.remarks(variant)) {
             if !remarks.contains(&remark) {
                 remarks.push(remark);
@@ -251,38 +236,39 @@ impl Sandboxes {
     }
 
     /// Returns the remarks on isolation that holds for the tests of the variant only.
-    fn remarks(&self, variant: &Variant<'_>) -> Vec<String> {
+    fn remarks(&self, variant: &Variant<'_>) -> Vec<Remark> {
         let Some(isolation) = &variant.isolation else { return Vec::new() };
-        let tests = plural(variant.tests, "test");
+        let tests = variant.tests;
         let states = isolation.states.iter().zip(&self.isolation.states).filter(|(own, run)| own != run);
         let states = states.map(|((capability, state), _)| {
             let network = variant.settings.network.origin;
-            let origin = match (capability, network) {
-                (Capability::Net, Origin::File(..)) => format!(", {network}"),
-                _ => String::new(),
-            };
+            let is_said = *capability == Capability::Net && matches!(network, Origin::File(..));
+            let origin = is_said.then(|| network.to_string());
+            let capability = capability.as_str();
             match state {
-                State::InForce => format!("`{capability}` is in force for {tests}{origin}"),
-                State::Missing(reason) => format!("no `{capability}` for {tests} ({reason}){origin}"),
-                State::Off => format!("`{capability}` is off for {tests}{origin}"),
+                State::InForce => Remark::InForce { capability, tests, origin },
+                State::Missing(reason) => {
+                    Remark::Missing { capability, tests, reason: reason.clone(), origin }
+                }
+                State::Off => Remark::Off { capability, tests, origin },
             }
         });
         let remarks = isolation.remarks.iter().filter(|remark| !self.isolation.remarks.contains(remark));
-        let remarks = remarks.map(|remark| format!("for {tests}: {remark}"));
-        let origin = variant.settings.root.origin;
-        let on_root = self.remarks_on_root(variant);
-        let on_root = on_root.iter().map(|remark| format!("for {tests}, {origin}: {remark}"));
+        let remarks = remarks.map(|remark| Remark::Sandbox(remark.clone()).for_some(tests, None));
+        let origin = variant.settings.root.origin.to_string();
+        let on_root = self.remarks_on_root(variant).into_iter();
+        let on_root = on_root.map(|remark| remark.for_some(tests, Some(origin.clone())));
         states.chain(on_root).chain(remarks).collect()
     }
 
     /// Returns the remarks on the root of the variant, if it is another one than that of the run.
-    fn remarks_on_root(&self, variant: &Variant<'_>) -> Vec<String> {
+    fn remarks_on_root(&self, variant: &Variant<'_>) -> Vec<Remark> {
         let own = &self.roots.each[variant.root];
         if own.word.value == self.roots.each[0].word.value {
             return Vec::new();
         }
         if own.remarks.is_empty() {
-            return vec!["the root file system is the host's".to_owned()];
+            return vec![Remark::HostRoot];
         }
         own.remarks.clone()
     }
@@ -327,7 +313,7 @@ mod tests {
     fn said(groups: &[(&str, usize)]) -> String {
         let groups: Vec<_> =
             groups.iter().map(|(id, tests)| Sharing { binary_id: (*id).to_owned(), tests: *tests }).collect();
-        remark_on(&groups).unwrap_or_default()
+        remark_on(&groups).map(|remark| remark.to_string()).unwrap_or_default()
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::error::SandboxError;
 use crate::error::{Error, HostError};
+use crate::remark::Remark;
 use isotest_core::descriptors;
 use isotest_core::plan::Template;
 use std::num::NonZeroUsize;
@@ -37,7 +38,7 @@ impl Inside {
 pub(super) struct Room {
     pub(super) jobs: NonZeroUsize,
     /// Remark on the number, if it is lower than requested.
-    pub(super) remark: Option<String>,
+    pub(super) remark: Option<Remark>,
 }
 
 impl Room {
@@ -67,12 +68,7 @@ impl Room {
             return Err(SandboxError::TooFewFiles { needed: open + each, allowed, parts: 0 });
         };
         let needed = each.saturating_mul(jobs.get()).saturating_add(open);
-        let remark = (most < jobs).then(|| {
-            format!(
-                "{most} of {jobs} jobs are executed at once: all of them need {needed} open files, and no more than \
-                 {allowed} are allowed (`ulimit -Hn`)"
-            )
-        });
+        let remark = (most < jobs).then_some(Remark::FewerJobs { most, jobs, needed, allowed });
         Ok(Self { jobs: jobs.min(most), remark })
     }
 }
@@ -83,7 +79,8 @@ mod tests {
 
     fn beside(allowed: usize, jobs: usize) -> Result<(usize, Option<String>), String> {
         let room = Room::beside(30, allowed, 50, NonZeroUsize::new(jobs).unwrap());
-        room.map(|room| (room.jobs.get(), room.remark)).map_err(|error| error.to_string())
+        room.map(|room| (room.jobs.get(), room.remark.map(|remark| remark.to_string())))
+            .map_err(|error| error.to_string())
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub(crate) use update::Update;
 
 use crate::budget::{self, Written};
 use crate::cli::{Budgets, CargoArgs, CourseArgs, ReportFile, RootWord, RunFormat};
+use crate::remark::Remark;
 use crate::select::Selection;
 use crate::select::filterset::{Filterset, Known, TestQuery};
 use crate::testcase::{TestBinary, TestCase};
@@ -153,7 +154,7 @@ impl Settings {
     }
 
     /// Returns warnings about the overrides that hold for none of the tests.
-    pub(crate) fn unused_overrides(&self, tests: &[TestCase]) -> Vec<String> {
+    pub(crate) fn unused_overrides(&self, tests: &[TestCase]) -> Vec<Remark> {
         self.overrides.unused(tests)
     }
 

@@ -4,6 +4,7 @@ use super::error::{ConfigError, Fault, SettingsError};
 use super::setting::{Place, Setting};
 use super::test::{TestLayer, TestSettings};
 use crate::cli::RootWord;
+use crate::remark::Remark;
 use crate::select::filterset::{Filterset, Known, TestQuery};
 use crate::testcase::{TestBinary, TestCase};
 use crate::values::Platforms;
@@ -182,12 +183,12 @@ impl Overrides {
     }
 
     /// Returns a warning for each override that holds for none of the tests.
-    pub(super) fn unused(&self, tests: &[TestCase]) -> Vec<String> {
+    pub(super) fn unused(&self, tests: &[TestCase]) -> Vec<Remark> {
         let is_unused = |one: &&Override| !tests.iter().any(|test| one.holds_for(&TestQuery::from(test)));
         let say = |one: &Override| {
             let filter = one.filter.as_ref().map(ToString::to_string).unwrap_or_default();
             let filter = filter.split_whitespace().collect::<Vec<_>>().join(" ");
-            format!("the override in {} holds for no test: `{filter}`", one.place)
+            Remark::UnusedOverride { place: one.place.to_string(), filter }
         };
         self.each.iter().filter(is_unused).map(say).collect()
     }

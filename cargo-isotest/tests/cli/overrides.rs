@@ -273,7 +273,7 @@ fn what_an_override_cannot_hold_for_is_said() {
         lines.started["remarks"].to_string()
     };
     let said = updating(&[]);
-    assert!(said.contains("share a process, and would for 2 of these"), "{said}");
+    assert!(said.contains("share a process: 2 tests would have had some"), "{said}");
     assert!(!updating(&["--discard-updates"]).contains("share a process"), "control");
 }
 

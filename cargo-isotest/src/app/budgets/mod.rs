@@ -17,6 +17,7 @@ pub(crate) use error::BudgetError;
 use crate::budget::{Declared, Metric, Recorded, SectionError, TestBudget, Written, beside, grain};
 use crate::cli::{Budgets as Mode, MessageFormat};
 use crate::error::Error;
+use crate::remark::Remark;
 use crate::report::OutputError;
 use crate::sandboxes::{self, Sandboxes};
 use crate::settings::{SandboxSettings, TestSettings};
@@ -72,7 +73,7 @@ impl Budgets {
 
     /// Gives each of the selected tests its budget: the strictest limits of its own attribute, the file and its
     /// settings. Returns remarks on budgets that fail no test.
-    pub(crate) fn assign(&self, tests: &mut [TestCase], of_each: &[Arc<TestSettings>]) -> Vec<String> {
+    pub(crate) fn assign(&self, tests: &mut [TestCase], of_each: &[Arc<TestSettings>]) -> Vec<Remark> {
         let mut remarks = Vec::new();
         for (binary, declared) in &self.of_binaries {
             let why_not = why_not(binary, declared);
@@ -86,8 +87,7 @@ impl Budgets {
                 has_any |= !written.is_empty();
             }
             if let Some(what) = why_not.filter(|_| self.is_enforced && has_any) {
-                let id = &binary.id;
-                remarks.push(format!("budgets of `{id}` are reported and fail no test: it is {what}"));
+                remarks.push(Remark::UnenforcedBudgets { binary: binary.id.clone(), what });
             }
         }
         remarks
@@ -100,15 +100,14 @@ impl Budgets {
     }
 
     /// Returns remarks on budgets that belong to none of `tests`, which are all that exist.
-    pub(crate) fn unused(&self, tests: &[TestCase]) -> Vec<String> {
+    pub(crate) fn unused(&self, tests: &[TestCase]) -> Vec<Remark> {
         let unused = self.of_binaries.iter().flat_map(|(binary, declared)| {
             let own = tests.iter().filter(|test| Arc::ptr_eq(&test.binary, binary));
             let names: Vec<_> = own.map(|test| test.name.as_str()).collect();
-            declared.entries.unused(&names).into_iter().map(|entry| {
-                format!(
-                    "the budget at {}:{} holds for no test: `{}` has none named `{}`",
-                    entry.file, entry.line, binary.id, entry.name
-                )
+            declared.entries.unused(&names).into_iter().map(|entry| Remark::UnusedBudget {
+                place: format!("{}:{}", entry.file, entry.line),
+                binary: binary.id.clone(),
+                test: entry.name.clone(),
             })
         });
         unused.collect()

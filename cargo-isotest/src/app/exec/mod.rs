@@ -102,7 +102,7 @@ pub(crate) fn interactive(
         let mut slot = sandboxes.slot(template)?;
         let listener = Listener::open(scope, &registry);
         let mut isolation = sandboxes.isolation_in(&settings.test.root.value);
-        isolation.remarks.extend(Listener::remark(&listener));
+        isolation.remarks.extend(Listener::remark(&listener).map(|remark| remark.to_string()));
         say(settings, &report::before_command(&isolation));
         let attempt = slot.launch_last(&attended.plan);
         let id = AttemptId::FIRST;

@@ -7,6 +7,8 @@ pub(crate) mod line;
 mod lists;
 mod opening;
 mod progress;
+#[cfg(test)]
+mod remarks;
 mod stress;
 mod thrown_away;
 mod top;

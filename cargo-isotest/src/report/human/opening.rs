@@ -1,5 +1,6 @@
 //! Text of a run before its first test: the isolation in force, and whatever is missing.
 
+use crate::remark::Remark;
 use crate::schedule::events::Event;
 use crate::select::Shard;
 use crate::text::sanitize::word;
@@ -30,24 +31,13 @@ pub(super) fn lines(event: &Event<'_>) -> String {
     if let Some(shard) = shard {
         text += &headed(NOTE, "Shard", &of_shard(shard, selected.tests.len(), *jobs));
     }
-    if let Some(seed) = shuffle_seed {
-        text += &headed(NOTE, "Note", &format!("tests start in random order; `--shuffle={seed}` repeats it"));
-    }
-    if !doctests_not_run.is_empty() {
-        text += &headed(
-            NOTE,
-            "Note",
-            &format!("doctests are run by `--doc`, not here: {}", word(&doctests_not_run.join(", "))),
-        );
-    }
-    for binary in *whole_binaries {
-        let note = format!(
-            "{} does not speak the test harness protocol and runs whole, as one test: {}",
-            word(&binary.id),
-            word(&binary.reason.to_string())
-        );
-        text += &headed(NOTE, "Note", &note);
-    }
+    let order = shuffle_seed.map(Remark::Shuffled);
+    let doctests = (!doctests_not_run.is_empty()).then(|| Remark::NoDoctests(doctests_not_run.to_vec()));
+    let whole = whole_binaries
+        .iter()
+        .map(|whole| Remark::Whole { binary: whole.id.clone(), reason: whole.reason.to_string() });
+    let remarks = order.into_iter().chain(doctests).chain(whole);
+    text.extend(remarks.map(|remark| headed(NOTE, "Note", &word(&remark.to_string()))));
     text
 }
 

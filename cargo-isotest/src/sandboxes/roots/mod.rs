@@ -13,6 +13,7 @@ pub(crate) use image::Image;
 use crate::cargo::build::{Build, Directories};
 use crate::cli::{RootKind, RootPath, RootWord};
 use crate::invocation::Invocation;
+use crate::remark::Remark;
 use crate::settings::{Setting, Settings, TestSettings};
 use crate::testcase::TestBinary;
 use error::SourceError;
@@ -50,7 +51,7 @@ pub(crate) struct Rooted {
     /// Configuration of the container image of the root.
     pub(crate) image: Arc<Image>,
     /// Remarks for the report.
-    pub(crate) remarks: Vec<String>,
+    pub(crate) remarks: Vec<Remark>,
     /// Files that the host lacks and the binary needs.
     lacks: Vec<Lack>,
     /// Lock by which other runs see that the root is in use.
@@ -361,23 +362,20 @@ fn tree(kept: Kept, directories: &Directories, invocation: &Invocation) -> io::R
     })
 }
 
-fn remarks(Kept { path, notes: Notes { image, nodes, .. }, .. }: &Kept) -> Vec<String> {
-    let mut remarks = vec![format!("the root file system is `{}`, not the host's", path.display())];
+fn remarks(Kept { path, notes: Notes { image, nodes, .. }, .. }: &Kept) -> Vec<Remark> {
+    let mut remarks = vec![Remark::OtherRoot(path.clone())];
     if *nodes > 0 {
-        remarks.push(format!("{nodes} device nodes and named pipes of the archive were skipped"));
+        remarks.push(Remark::NodesSkipped(*nodes));
     }
-    let names: Vec<_> = image.environment.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<_> = image.environment.iter().map(|(name, _)| name.clone()).collect();
     if !names.is_empty() {
-        let names = names.join(", ");
-        remarks.push(format!(
-            "the image sets {names}; except for `PATH`, variables that tests already have take precedence"
-        ));
+        remarks.push(Remark::ImageSets(names));
     }
     let user = image.user.iter().map(|user| format!("user `{user}`"));
     let directory = image.directory.iter().map(|directory| format!("directory `{directory}`"));
     let unused: Vec<_> = user.chain(directory).collect();
     if !unused.is_empty() {
-        remarks.push(format!("the image's {} is not used: tests keep their own", unused.join(" and ")));
+        remarks.push(Remark::ImageUnused(unused));
     }
     remarks
 }
@@ -417,7 +415,7 @@ fn minimal<'a>(
             built: Vec::new(),
             missing_home: path(invocation, "HOME"),
             image: Arc::default(),
-            remarks: vec!["of the host, only the program, its libraries and bound paths are visible".into()],
+            remarks: vec![Remark::MinimalRoot],
             lacks: closure.lacks(Kind::native()),
             lock: None,
         })
