@@ -199,7 +199,9 @@ fn a_script_fails_by_its_time_its_variables_or_its_name() {
 
 #[test]
 fn what_a_script_leaves_running_is_killed_and_named() {
-    let (place, call) = with(&script("command = ['sh', '-c', 'sh setup.sh; sleep 30 &']"));
+    let (place, call) = with(&script(
+        "command = ['sh', '-c', 'sh setup.sh; sleep 30 & until grep -q sleep /proc/$!/comm; do :; done']",
+    ));
     let ended = call.arguments(["uses"]).run().with_code(0);
     assert_eq!(ended.word("made"), "LEAK");
     assert!(ended.stdout.contains("left running, and killed: sleep 30 (pid "), "{}", ended.stdout);
