@@ -269,7 +269,9 @@ fn a_run_that_is_interrupted_in_a_script_leaves_nothing() {
     let lines = fs::read_to_string(&report).unwrap();
     let line = lines.lines().find(|line| line.contains("setup-interrupted")).unwrap();
     let line: Value = serde_json::from_str(line).unwrap();
-    assert_eq!((line["name"].as_str(), line["stdout"].as_str()), (Some("made"), Some("waits for it\n")));
+    for (key, value) in [("script", "made"), ("name", "made"), ("stdout", "waits for it\n")] {
+        assert_eq!(line[key].as_str(), Some(value), "{key}");
+    }
     fs::remove_file(report).unwrap();
     nothing_is_left(place.path());
 }

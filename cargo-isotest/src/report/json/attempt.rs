@@ -168,6 +168,21 @@ impl<'a> AttemptInterrupted<'a> {
     }
 }
 
+/// Setup script that was killed with its run.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct SetupInterrupted<'a> {
+    script: &'a str,
+    #[serde(flatten)]
+    attempt: AttemptInterrupted<'a>,
+}
+
+impl<'a> SetupInterrupted<'a> {
+    pub(super) fn new(script: &'a TestCase, launched: Launched, record: &'a PartialRecord) -> Self {
+        Self { script: &script.name, attempt: AttemptInterrupted::new(script, launched, record) }
+    }
+}
+
 /// Setup script that has ended.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -25,7 +25,9 @@ use crate::testcase::TestCase;
 use crate::text::units::signal;
 use crate::values::Partition;
 use crate::verdict::{Counts, Kind};
-use attempt::{AttemptFinished, AttemptInterrupted, Launched, ProcessFinished, SetupFinished};
+use attempt::{
+    AttemptFinished, AttemptInterrupted, Launched, ProcessFinished, SetupFinished, SetupInterrupted,
+};
 use isotest_core::policy::{Capability, State};
 use isotest_core::sys::clock::Instant;
 use schema::{SCHEMA, microseconds};
@@ -117,7 +119,7 @@ enum Line<'a> {
     RunStarted(RunStarted<'a>),
     SetupFinished(Box<SetupFinished<'a>>),
     Waiting(Waiting<'a>),
-    SetupInterrupted(Box<AttemptInterrupted<'a>>),
+    SetupInterrupted(Box<SetupInterrupted<'a>>),
     AttemptSlow(AttemptSlow<'a>),
     AttemptFinished(Box<AttemptFinished<'a>>),
     AttemptInterrupted(Box<AttemptInterrupted<'a>>),
@@ -156,7 +158,7 @@ impl<'a> Line<'a> {
             }
             Event::SetupInterrupted { script, launch, record } => {
                 let launched = Launched::new(launch, run.microseconds_to(launch.at), true);
-                Some(Self::SetupInterrupted(Box::new(AttemptInterrupted::new(script, launched, record))))
+                Some(Self::SetupInterrupted(Box::new(SetupInterrupted::new(script, launched, record))))
             }
             Event::AttemptInterrupted { test, launch, record } => {
                 let launched = Launched::new(launch, run.microseconds_to(launch.at), true);
