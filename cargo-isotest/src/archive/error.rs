@@ -43,8 +43,8 @@ pub(crate) enum ArchiveError {
         /// Path or variable.
         text: OsString,
     },
-    /// The archive ends before its digest.
-    #[error("the archive is truncated: its end, which has its digest, is missing")]
+    /// The archive ends early.
+    #[error("the archive is truncated: its end is missing")]
     Truncated,
     /// The digest of the archive does not match its content.
     #[error("the archive is damaged: its digest is {found}, not {expected}")]
@@ -79,7 +79,7 @@ pub(crate) enum ArchiveError {
     },
     /// The archive cannot be unpacked.
     #[error("the archive cannot be unpacked")]
-    Unpack(#[from] UnpackError),
+    Unpack(#[source] UnpackError),
     /// The host cannot store the unpacked archive.
     #[error("the archive cannot be unpacked into `{}`", directory.display())]
     NoPlace {
@@ -97,6 +97,15 @@ pub(crate) enum ArchiveError {
         /// Arguments as they were typed.
         words: String,
     },
+}
+
+impl From<UnpackError> for ArchiveError {
+    fn from(error: UnpackError) -> Self {
+        match error {
+            UnpackError::Truncated => Self::Truncated,
+            error => Self::Unpack(error),
+        }
+    }
 }
 
 impl ArchiveError {

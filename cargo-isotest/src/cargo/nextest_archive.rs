@@ -134,7 +134,7 @@ pub(crate) struct Archived {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DescriptionError {
     /// The text is not what nextest writes.
-    #[error(transparent)]
+    #[error("the description of its binaries cannot be read")]
     Parse(#[from] serde_json::Error),
     /// The names and paths do not fit together.
     #[error(transparent)]

@@ -4,8 +4,10 @@ use flate2::read::MultiGzDecoder;
 use ruzstd::decoding::StreamingDecoder;
 use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
+use std::error::Error as _;
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
+use std::iter;
 use std::rc::Rc;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -57,7 +59,7 @@ impl<R: Read> Read for Frames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             if let Some(frame) = &mut self.current {
-                let length = frame.read(buffer)?;
+                let length = frame.read(buffer).map_err(ended_early)?;
                 if length > 0 || buffer.is_empty() {
                     return Ok(length);
                 }
@@ -76,9 +78,19 @@ impl<R: Read> Read for Frames<R> {
             }
             let whole = Cursor::new(magic).chain(from);
             let frame = StreamingDecoder::new_with_max_window_size(whole, MAX_WINDOW_BYTES);
-            self.current = Some(Box::new(frame.map_err(io::Error::other)?));
+            self.current = Some(Box::new(frame.map_err(|error| ended_early(io::Error::other(error)))?));
         }
     }
+}
+
+/// Gives the error of a decoder the kind of its cause if that is the early end of the stream, as gzip's has it.
+fn ended_early(error: io::Error) -> io::Error {
+    let causes = iter::successors(error.source(), |&cause| cause.source());
+    let mut causes = causes.filter_map(|cause| cause.downcast_ref::<io::Error>());
+    if causes.any(|cause| cause.kind() == io::ErrorKind::UnexpectedEof) {
+        return io::ErrorKind::UnexpectedEof.into();
+    }
+    error
 }
 
 /// Reads the rest of a frame that decoders skip: its length, and as many bytes.
@@ -193,6 +205,26 @@ mod tests {
     fn a_stream_may_have_several_members() {
         assert_eq!(read(&[gzip(b"a"), gzip(b"b")].concat()).unwrap(), b"ab");
         assert_eq!(read(&[zstd(b"a"), zstd(b"b")].concat()).unwrap(), b"ab");
+    }
+
+    #[test]
+    fn a_stream_that_ends_early_says_so() {
+        let text: Vec<u8> =
+            (0..20_000_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        for packed in [gzip(&text), zstd(&text), zstd(b"text")] {
+            assert!(read(&packed).is_ok(), "control");
+            let steps = packed.len() / 20 + 1;
+            for length in (10..packed.len()).step_by(steps) {
+                assert_eq!(
+                    read(&packed[..length]).unwrap_err().kind(),
+                    io::ErrorKind::UnexpectedEof,
+                    "{length}"
+                );
+            }
+        }
+        let mut damaged = zstd(&text);
+        damaged[4..12].fill(0xff);
+        assert_ne!(read(&damaged).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]
