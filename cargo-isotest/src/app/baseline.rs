@@ -53,7 +53,7 @@ pub(crate) enum CompareError {
     },
     /// Tests have no memory peaks of their own.
     #[error(
-        "tests that share a process, as those do that update their sources, have no memory peaks to compare or keep"
+        "tests that share a process have no memory peaks of their own to compare or save, and tests that update files share one"
     )]
     Shared,
 }

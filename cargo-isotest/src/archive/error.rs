@@ -146,7 +146,7 @@ impl Failure for AtArchive {
                  the way"
             }
             ArchiveError::Show(_) => "make the path with `mkdir -p`",
-            ArchiveError::Built { .. } => "say it when the archive is written",
+            ArchiveError::Built { .. } => "give it to `cargo isotest archive`, which builds the tests",
             ArchiveError::Read(_)
             | ArchiveError::Write(_)
             | ArchiveError::Content { .. }

@@ -132,8 +132,8 @@ const ERRORS: [Explained; 11] = [
         words: &["os error 75)", "os error 75:", "Os { code: 75,", "Value too large for defined data type"],
         may_be: |ground| !ground.maps_everybody,
         remark: |_| {
-            "os error 75: what belongs to another user or group cannot be changed in a copy-on-write directory, nor \
-             anything made in it; `--keep PATH` lets the test change it itself"
+            "os error 75: files and directories of other users and groups cannot be changed in a copy-on-write directory, and \
+             nothing can be made in them; `--keep PATH` lets the test change the directory itself"
                 .to_owned()
         },
     },

@@ -167,7 +167,7 @@ fn hint(error: &SectionError, instead: &str) -> Option<String> {
     match error {
         SectionError::Io(_) => None,
         SectionError::NoFile | SectionError::NoProgram | SectionError::Cut | SectionError::File(_) => {
-            let hint = "name a test binary, as `cargo test --no-run` does, or without any path a part of tests' names";
+            let hint = "name a test binary by its path, as `cargo test --no-run` prints it, or tests by a part of their names";
             Some(hint.to_owned()).filter(|_| instead.is_empty())
         }
         SectionError::Record(_) => {
