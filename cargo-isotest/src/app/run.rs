@@ -329,9 +329,8 @@ impl Run<'_> {
         }
         self.expect(&units);
         let variables = prepared.variables(&set_up);
-        let expected = self.expected(&units, &prepared.of_each, &history.past);
-        let needs = self.needs(&prepared.of_each);
-        let needs = needs.in_sandboxes(&prepared.shown.templates).with_memory(&expected);
+        let needs = self.needs(&prepared.of_each).in_sandboxes(&prepared.shown.templates);
+        let needs = self.with_memory(needs, &units, &prepared.of_each, &history.past);
         let evidence = self.evidence();
         let schedule = Schedule {
             wish: selected.is_of_harness.then_some(&self.settings.selection),
@@ -422,9 +421,18 @@ impl Run<'_> {
         Needs::new(of_each, &self.settings.groups, [self.sandboxes.jobs, settings::cpus()])
     }
 
-    /// Returns the expected memory peak of each unit; empty if nothing waits for memory.
-    fn expected(&self, units: &[Unit<'_>], of_each: &[Arc<TestSettings>], past: &Past) -> Vec<u64> {
-        if self.settings.memory_aware.value { admission::expected(units, of_each, past) } else { Vec::new() }
+    /// Returns the needs with what is expected of the memory of each unit, if tests wait for memory.
+    fn with_memory(
+        &self,
+        needs: Needs,
+        units: &[Unit<'_>],
+        of_each: &[Arc<TestSettings>],
+        past: &Past,
+    ) -> Needs {
+        if !self.settings.memory_aware.value {
+            return needs;
+        }
+        needs.with_memory(&admission::expected(units, of_each, past))
     }
 
     /// Orders the units. Returns the seed of a random order.

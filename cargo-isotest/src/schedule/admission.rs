@@ -6,10 +6,12 @@ use crate::history::Past;
 use crate::registry::AttemptId;
 use crate::schedule::groups::{Place, Places};
 use crate::schedule::needs::{Need, Needs};
+use crate::schedule::peaks::{Expected, Seen};
 use crate::schedule::queue::{Answer, Attempt, Queue};
 use crate::schedule::wait::{Wait, Waited};
 use crate::settings::TestSettings;
 use isotest_core::Bytes;
+use isotest_core::cgroup::Room;
 use isotest_core::sys::clock::Instant;
 use std::collections::{HashMap, HashSet};
 use std::mem::{Discriminant, discriminant, take};
@@ -33,10 +35,12 @@ pub(crate) struct Threads {
 pub(crate) struct Admission<'run> {
     available: Threads,
     needs: &'run Needs,
-    /// Function that reads how much memory all attempts can have together.
-    free: &'run dyn Fn() -> Option<u64>,
-    reading: Option<(Instant, Option<u64>)>,
+    /// Function that reads how much memory there is.
+    room: &'run dyn Fn() -> Option<Room>,
+    reading: Option<(Instant, Option<Room>)>,
     running: HashMap<AttemptId, (Need, Option<Place>)>,
+    /// Peaks of tests that have ended.
+    seen: Seen,
     /// Number of threads that running attempts take.
     threads: usize,
     /// Number of running attempts that take more than one thread.
@@ -58,13 +62,14 @@ pub(crate) struct Admission<'run> {
 
 impl<'run> Admission<'run> {
     /// Creates an admission to a run without attempts.
-    pub(crate) fn new(available: Threads, needs: &'run Needs, free: &'run dyn Fn() -> Option<u64>) -> Self {
+    pub(crate) fn new(available: Threads, needs: &'run Needs, room: &'run dyn Fn() -> Option<Room>) -> Self {
         Self {
             available,
             needs,
-            free,
+            room,
             reading: None,
             running: HashMap::new(),
+            seen: Seen::default(),
             threads: 0,
             heavy: 0,
             places: Places::new(&needs.groups),
@@ -126,10 +131,14 @@ impl<'run> Admission<'run> {
         if is_among_heavy && self.threads + need.threads > self.available.jobs {
             return Some(Wait::Threads);
         }
-        let taken: u64 = self.running.values().map(|(need, _)| need.memory).sum();
-        let has_memory =
-            need.memory == 0 || self.free().is_none_or(|free| taken.saturating_add(need.memory) <= free);
-        (!has_memory).then_some(Wait::Memory)
+        (!self.has_memory(need)).then_some(Wait::Memory)
+    }
+
+    fn has_memory(&mut self, need: Need) -> bool {
+        let expected = self.seen.expected(need.memory);
+        let taken: u64 = self.running.values().map(|(need, _)| self.seen.expected(need.memory)).sum();
+        let fits = |room: Room| taken.max(room.used).saturating_add(expected) <= room.all;
+        expected == 0 || self.room().is_none_or(fits)
     }
 
     /// Takes note of an attempt that starts. Returns its place in its test group.
@@ -143,9 +152,12 @@ impl<'run> Admission<'run> {
         place
     }
 
-    /// Takes note of an attempt that has ended.
-    pub(super) fn end(&mut self, attempt: Attempt) {
+    /// Takes note of an attempt that has ended, and of its peak of memory, if it says what the test needs.
+    pub(super) fn end(&mut self, attempt: Attempt, peak: Option<u64>) {
         let Some((need, place)) = self.running.remove(&attempt.id) else { return };
+        if let Some(peak) = peak {
+            self.seen.add(need.memory, peak);
+        }
         self.threads -= need.threads;
         self.heavy -= usize::from(need.threads > 1);
         if let Some(sharing) = need.sharing {
@@ -168,30 +180,32 @@ impl<'run> Admission<'run> {
         self.is_waited_for
     }
 
-    fn free(&mut self) -> Option<u64> {
+    fn room(&mut self) -> Option<Room> {
         let now = Instant::now();
         match self.reading {
-            Some((at, free)) if now.saturating_duration_since(at) < FRESH => free,
+            Some((at, room)) if now.saturating_duration_since(at) < FRESH => room,
             _ => {
-                let free = (self.free)();
-                self.reading = Some((now, free));
-                free
+                let room = (self.room)();
+                self.reading = Some((now, room));
+                room
             }
         }
     }
 }
 
 /// Returns the peak that is expected of each unit: the highest of its latest runs, else its budget, else the median
-/// of its binary, and no more than its limit; 0 for several tests in one process.
-pub(crate) fn expected<'a>(units: &[Unit<'a>], of_each: &[Arc<TestSettings>], past: &Past) -> Vec<u64> {
-    let mut medians = HashMap::new();
+/// of its binary in earlier runs, else that of its binary in this one, and no more than its limit; nothing of several
+/// tests in one process.
+pub(crate) fn expected<'a>(units: &[Unit<'a>], of_each: &[Arc<TestSettings>], past: &Past) -> Vec<Expected> {
+    let mut binaries = HashMap::new();
     let of_unit = |(unit, settings): (&Unit<'a>, &Arc<TestSettings>)| {
-        let [test] = unit.tests() else { return 0 };
-        let binary_id = test.binary.id.as_str();
-        let median = *medians.entry(binary_id).or_insert_with(|| past.median_peak(binary_id));
+        let [test] = unit.tests() else { return Expected::default() };
+        let (binary_id, next) = (test.binary.id.as_str(), binaries.len());
+        let (binary, median) =
+            *binaries.entry(binary_id).or_insert_with(|| (next, past.median_peak(binary_id)));
         let peak = past.expected_peak(binary_id, &test.name).or_else(|| test.budget.memory()).or(median);
         let limit = settings.limits.limits().memory.map_or(u64::MAX, Bytes::get);
-        peak.unwrap_or(0).min(limit)
+        peak.map_or(Expected::LikeOthers { binary, limit }, |peak| Expected::Peak(peak.min(limit)))
     };
     units.iter().zip(of_each).map(of_unit).collect()
 }
@@ -225,8 +239,9 @@ mod tests {
     #[test]
     fn attempts_wait_for_the_memory_that_others_are_expected_to_need() {
         let free = Cell::new(Some(10));
-        let read = || free.get();
-        let needs = needs(&[20, 4, 4, 4, 0].map(|memory| Need { memory, ..Need::default() }), &[]);
+        let read = || free.get().map(|all| Room { all, used: 0 });
+        let memory = |bytes| Need { memory: Expected::Peak(bytes), ..Need::default() };
+        let needs = needs(&[20, 4, 4, 4, 0].map(memory), &[]);
         let mut admission = Admission::new(FOUR, &needs, &read);
         let attempts = attempts(5);
         let waits = Some(Wait::Memory);
@@ -240,7 +255,7 @@ mod tests {
             "told once"
         );
         assert_eq!(admission.answer(attempts[4]), Answer::Starts, "nothing is known of it");
-        admission.end(attempts[0]);
+        admission.end(attempts[0], None);
         admission.look_anew();
         for at in [1, 2] {
             assert!(admission.answer(attempts[at]) == Answer::Starts && !admission.is_waited_for());
@@ -255,11 +270,33 @@ mod tests {
 
     #[test]
     fn a_wait_for_what_all_threads_are_taken_by_is_no_news() {
-        let needs = needs(&[Need { memory: 9, ..Need::default() }; 2], &[]);
-        let mut admission = Admission::new(Threads { jobs: 1, ahead: 1 }, &needs, &|| Some(10));
+        let needs = needs(&[Need { memory: Expected::Peak(9), ..Need::default() }; 2], &[]);
+        let room = || Some(Room { all: 10, used: 0 });
+        let mut admission = Admission::new(Threads { jobs: 1, ahead: 1 }, &needs, &room);
         let attempts = attempts(2);
         admission.start(attempts[0]);
         assert_eq!((admission.answer(attempts[1]), admission.take_untold()), (Answer::Waits, None));
+    }
+
+    #[test]
+    fn of_what_nobody_knew_as_much_is_expected_as_others_of_its_binary_needed() {
+        let like = Expected::LikeOthers { binary: 0, limit: u64::MAX };
+        let needs = needs(&[Need { memory: like, ..Need::default() }; 4], &[]);
+        let used = Cell::new(0);
+        let room = || Some(Room { all: 100, used: used.get() });
+        let mut admission = Admission::new(Threads { jobs: 8, ahead: 0 }, &needs, &room);
+        let attempts = attempts(4);
+        assert_eq!(admission.answer(attempts[0]), Answer::Starts, "nothing is known of it");
+        admission.start(attempts[0]);
+        admission.end(attempts[0], Some(45));
+        admission.start(attempts[1]);
+        assert_eq!(admission.answer(attempts[2]), Answer::Starts, "two fit");
+        admission.start(attempts[2]);
+        assert_eq!(admission.answer(attempts[3]), Answer::Waits, "three do not");
+        admission.end(attempts[1], None);
+        (admission.reading, admission.is_waited_for) = (None, false);
+        used.set(60);
+        assert_eq!(admission.answer(attempts[3]), Answer::Waits, "the other holds more than was expected");
     }
 
     #[test]
@@ -282,7 +319,7 @@ mod tests {
             Answer::Starts,
             "three threads are free, and all of its group"
         );
-        admission.end(attempts[0]);
+        admission.end(attempts[0], None);
         assert_eq!(admission.answer(attempts[2]), Answer::Starts);
         assert_eq!(admission.start(attempts[2]).unwrap().slot, 0);
     }
@@ -297,7 +334,7 @@ mod tests {
         let answers = [1, 2, 3].map(|at| admission.answer(attempts[at]));
         assert_eq!(answers, [Answer::GroupWaits, Answer::Starts, Answer::Starts]);
         assert_eq!(admission.take_untold(), None, "it is how they are executed");
-        admission.end(attempts[0]);
+        admission.end(attempts[0], None);
         assert_eq!(admission.answer(attempts[1]), Answer::Starts);
         assert_eq!([0, 1, 2, 3].map(|at| needs.lane(at)), [Some(0), Some(0), Some(1), None]);
     }
@@ -316,12 +353,12 @@ mod tests {
         admission.start(attempts[1]);
         assert!(!admission.has_room(2), "all threads are taken");
         assert_eq!(admission.answer(attempts[2]), Answer::Waits);
-        admission.end(attempts[0]);
+        admission.end(attempts[0], None);
         assert!(admission.has_room(1));
         admission.start(attempts[2]);
         assert!(!admission.has_room(2), "none is ordered ahead beside a heavy one");
-        admission.end(attempts[1]);
-        admission.end(attempts[2]);
+        admission.end(attempts[1], None);
+        admission.end(attempts[2], None);
         assert_eq!(admission.answer(attempts[4]), Answer::Starts, "alone it may have all");
     }
 
@@ -346,6 +383,8 @@ mod tests {
         tests.push(builders::test("other", "new"));
         let of_each: Vec<_> = tests.iter().map(|_| Arc::new(TestSettings::default())).collect();
         let units = units(&tests, Process::Test);
-        assert_eq!(expected(&units, &of_each, &past), [1, 100, 10, 10, 0]);
+        let unknown = Expected::LikeOthers { binary: 1, limit: u64::MAX };
+        let [one, hundred, ten] = [1, 100, 10].map(Expected::Peak);
+        assert_eq!(expected(&units, &of_each, &past), [one, hundred, ten, ten, unknown]);
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod keyboard;
 pub(crate) mod listing;
 pub(crate) mod needs;
 pub(crate) mod order;
+pub(crate) mod peaks;
 mod plan;
 pub(crate) mod queue;
 pub(crate) mod replay;
@@ -141,8 +142,8 @@ impl Schedule<'_> {
         let first = self.stress.map(|stress| Iteration { number: 1, total: stress.iterations() });
         let units = self.units.iter().zip(self.of_each).enumerate().map(attempts);
         let queue = Queue::with_groups(units, first);
-        let free = || self.sandboxes.free_memory.read();
-        let admission = Admission::new(Threads { jobs: workers.jobs(), ahead }, self.needs, &free);
+        let room = || self.sandboxes.free_memory.read();
+        let admission = Admission::new(Threads { jobs: workers.jobs(), ahead }, self.needs, &room);
         workers.execute_all(
             queue,
             admission,

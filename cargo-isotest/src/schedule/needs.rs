@@ -1,5 +1,6 @@
 //! Needs of attempts before they start in a run: threads, a place in their test group, memory; pure.
 
+use crate::schedule::peaks::Expected;
 use crate::settings::{TestGroups, TestSettings};
 use isotest_core::plan::Template;
 use std::collections::HashMap;
@@ -24,8 +25,8 @@ pub(super) struct Need {
     pub(super) group: Option<usize>,
     /// Number of the sandbox that the unit shares with others, if it does.
     pub(super) sharing: Option<usize>,
-    /// Expected peak of memory in bytes; 0 if nothing is known of it.
-    pub(super) memory: u64,
+    /// Expected peak of memory.
+    pub(super) memory: Expected,
 }
 
 /// Test group and the limit of its threads.
@@ -39,7 +40,7 @@ pub(super) struct Group {
 
 impl Default for Need {
     fn default() -> Self {
-        Self { threads: 1, group: None, sharing: None, memory: 0 }
+        Self { threads: 1, group: None, sharing: None, memory: Expected::default() }
     }
 }
 
@@ -60,13 +61,13 @@ impl Needs {
             threads: own.threads_required.value.of(threads, cpus).get(),
             group: own.test_group.value.as_ref().and_then(|name| numbers.get(&**name).copied()),
             sharing: None,
-            memory: 0,
+            memory: Expected::default(),
         };
         Self { of_each: of_each.iter().map(need).collect(), groups }
     }
 
     /// Returns the needs with these peaks of memory, one for each unit.
-    pub(crate) fn with_memory(mut self, expected: &[u64]) -> Self {
+    pub(crate) fn with_memory(mut self, expected: &[Expected]) -> Self {
         for (need, memory) in self.of_each.iter_mut().zip(expected) {
             need.memory = *memory;
         }

@@ -6,8 +6,10 @@
 use super::admission::{Admission, Threads};
 use super::needs::{Group, Need, Needs};
 use super::order::Rank;
+use super::peaks::Expected;
 use super::queue::{Attempt, Queue};
 use crate::values::{Jobs, Priority, ThreadsRequired};
+use isotest_core::cgroup::Room;
 use isotest_core::sys::clock::Instant;
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -100,9 +102,9 @@ impl Recording {
     pub(crate) fn on(&self, machine: Machine) -> Replayed {
         let ranked = self.ranked(machine.jobs);
         let needs = self.needs(&ranked, machine);
-        let free = || machine.memory;
+        let room = || machine.memory.map(|all| Room { all, used: 0 });
         let jobs = machine.jobs.get();
-        let mut admission = Admission::new(Threads { jobs, ahead: jobs }, &needs, &free);
+        let mut admission = Admission::new(Threads { jobs, ahead: jobs }, &needs, &room);
         let attempts = |(unit, recorded): (usize, &&Recorded)| {
             (u32::try_from(recorded.attempts.len()).unwrap_or(u32::MAX), needs.lane(unit))
         };
@@ -128,7 +130,7 @@ impl Recording {
             }
             elapsed += go_on(&mut running, machine.cpus);
             for ended in running.extract_if(.., |running| running.lead + running.left < NOTHING) {
-                admission.end(ended.attempt);
+                admission.end(ended.attempt, None);
                 queue.again(ended.attempt, now);
             }
         }
@@ -154,13 +156,16 @@ impl Recording {
             threads: recorded.threads.of(machine.jobs, machine.cpus).get(),
             group: recorded.group,
             sharing: recorded.sharing,
-            memory: recorded.attempts.iter().map(|took| took.memory).max().unwrap_or_default(),
+            memory: Expected::Peak(
+                recorded.attempts.iter().map(|took| took.memory).max().unwrap_or_default(),
+            ),
         };
         let group = |(name, max_threads): &(Arc<str>, Jobs)| Group {
             name: Arc::clone(name),
             max_threads: max_threads.on(machine.cpus).get(),
         };
-        Needs { of_each: ranked.iter().map(need).collect(), groups: self.groups.iter().map(group).collect() }
+        let groups = self.groups.iter().map(group).collect();
+        Needs { of_each: ranked.iter().map(need).collect(), groups }
     }
 
     fn running(&self, ranked: &[&Recorded], attempt: Attempt) -> Running {

@@ -266,16 +266,17 @@ impl<'run> Workers<'run> {
                 return;
             };
             let ended = match &news {
-                Some(News::Finished(launch, _) | News::Killed(launch, _)) => Some(launch.attempt),
+                Some(News::Finished(launch, record)) => Some((launch.attempt, record.usage.memory_peak)),
+                Some(News::Killed(launch, _)) => Some((launch.attempt, None)),
                 _ => None,
             };
             open -= usize::from(ended.is_some() || matches!(news, Some(News::NotStarted)));
-            if let Some(attempt) = ended {
-                admission.end(attempt);
+            if let Some((attempt, peak)) = ended {
+                admission.end(attempt, peak.map(|peak| peak.value.get()));
             }
             let flow = hear(news, &mut queue);
             drop(waiting);
-            if let Some(attempt) = ended {
+            if let Some((attempt, _)) = ended {
                 in_common.end(attempt.unit, !queue.has_more_like(attempt));
             }
             if let Some(hold) = hold {

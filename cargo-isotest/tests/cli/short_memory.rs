@@ -83,6 +83,16 @@ fn tests_wait_for_memory_that_they_are_known_to_need() {
 }
 
 #[test]
+fn in_a_first_run_tests_wait_for_as_much_as_others_of_their_binary_needed() {
+    let Some(short) = Short::new("cli-first") else { return skip("the first run") };
+    // Of the first four nothing is known, and three fit; by then it is known that no fourth fits. With a limit of failures
+    // no test is given to a thread before that is free.
+    let (ended, lines) = short.call(&["-j", "4", "--max-fail", "9"]).within_cgroup(&short.cgroup).lines();
+    assert_eq!((ended.status.code(), lines.attempts.len()), (Some(0), 8), "{ended:#?}");
+    assert!(number(&lines, "waited_for_memory") > 0, "{ended:#?}");
+}
+
+#[test]
 fn how_long_a_run_takes_with_little_memory_is_foretold() {
     let Some(short) = Short::new("cli-foretold") else { return skip("a fit to little memory") };
     let lines = short.state.path().join("run.jsonl");

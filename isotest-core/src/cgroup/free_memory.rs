@@ -11,6 +11,15 @@ use std::path::{Path, PathBuf};
 /// Number from which a limit counts as none: version 1 says so by the largest number of pages.
 const NO_LIMIT: u64 = 1 << 62;
 
+/// Memory that there is for the attempts of a run, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Memory that all attempts can have together.
+    pub all: u64,
+    /// Memory that they have; 0 where nothing counts it.
+    pub used: u64,
+}
+
 /// Cgroups from which free memory is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FreeMemory {
@@ -38,14 +47,14 @@ impl FreeMemory {
         Self { version: mount.map_or(Version::V2, Version::from_mount), run: None, around }
     }
 
-    /// Reads how many bytes all attempts at once can have, page cache that the kernel can take back not counted. `None`
-    /// where nothing says it.
-    pub fn read(&self) -> Option<u64> {
+    /// Reads how much memory all attempts at once can have and what they have, page cache that the kernel can take back
+    /// not counted. `None` where nothing says it.
+    pub fn read(&self) -> Option<Room> {
         let machine = Meminfo::current().ok().and_then(|memory| memory.mem_available);
         let around = self.around.iter().filter_map(|directory| self.free_in(directory));
         let free = around.chain(machine).min()?;
-        let own = self.run.as_ref().and_then(|run| self.used_in(run)).unwrap_or(0);
-        Some(free.saturating_add(own))
+        let used = self.run.as_ref().and_then(|run| self.used_in(run)).unwrap_or(0);
+        Some(Room { all: free.saturating_add(used), used })
     }
 
     /// Reads what a cgroup leaves free; `None` without a limit.
@@ -136,7 +145,7 @@ mod tests {
             write(&base, &at_base)?;
             write(&outer, &at_outer)?;
             write(&run, &own)?;
-            assert_eq!(free.read(), Some(1000 - (700 - 200) + (300 - 100)));
+            assert_eq!(free.read(), Some(Room { all: 1000 - (700 - 200) + (300 - 100), used: 300 - 100 }));
         }
         assert_eq!(up(&base, place.path()), free.around);
         Ok(())
@@ -152,9 +161,9 @@ mod tests {
             &[("memory.usage_in_bytes", "4"), stat, ("memory.limit_in_bytes", "9223372036854771712")],
         )?;
         let machine = free.read();
-        assert!(machine.is_some_and(|free| free > 1 << 20), "the machine's: {machine:?}");
+        assert!(machine.is_some_and(|room| room.all > 1 << 20), "the machine's: {machine:?}");
         write(place.path(), &[("memory.limit_in_bytes", "9")])?;
-        assert_eq!(free.read(), Some(7));
+        assert_eq!(free.read(), Some(Room { all: 7, used: 0 }));
         Ok(())
     }
 }

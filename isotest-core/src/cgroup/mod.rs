@@ -22,7 +22,7 @@ mod version;
 
 pub use attempt_cgroup::AttemptCgroup;
 pub use cell::Cell;
-pub use free_memory::FreeMemory;
+pub use free_memory::{FreeMemory, Room};
 pub use run_cgroup::{Cgroups, Established};
 pub use version::Version;
 
