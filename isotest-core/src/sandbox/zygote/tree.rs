@@ -1,5 +1,6 @@
 //! Assembles the template: the tree that becomes `/` of every attempt, made once by each zygote.
 
+use crate::host::probe::unescaped;
 use crate::plan::{Access, Content, Entry, NAMES_BYTES, Private, Template};
 use crate::sandbox::mounts;
 use crate::step::{PlanEntry, Step, StepError};
@@ -95,14 +96,33 @@ fn step_back(Template { staging_dir, private, .. }: &Template) -> io::Result<()>
 }
 
 /// Covers the root of an initramfs, which cannot be pivoted away (pivot_root(2), "NOTES"): it is shown as a copy
-/// below the new root, which then covers it.
+/// below the new root, which then covers it. What was mounted in it goes: as long as there is a writable `/proc` or
+/// `/sys` anywhere in the mount namespace, the kernel lets root of an attempt mount another one.
 fn cover_root(staging_dir: &Path, host: &Path) -> io::Result<()> {
+    let covered = fs::File::open("/")?;
+    let mounted = mount_points()?;
     mounts::attach(&mounts::detached_copy(Path::new("/"), true)?, host)?;
     // In the copy the staging_dir, too, is a copy, over what the host has there.
     umount2(&host.join(staging_dir.strip_prefix("/").unwrap_or(staging_dir)), MntFlags::MNT_DETACH)?;
     chdir(staging_dir)?;
     mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)?;
-    Ok(chroot(".")?)
+    chroot(".")?;
+    fchdir(&covered)?;
+    for point in mounted.iter().rev().filter_map(|point| point.strip_prefix("/").ok()) {
+        match umount2(point, MntFlags::MNT_DETACH) {
+            // It went with the mount that it was in, or is the root; or it is locked, since this is no root's process.
+            Err(Errno::EINVAL | Errno::ENOENT | Errno::EPERM) => {}
+            done => done?,
+        }
+    }
+    Ok(())
+}
+
+/// Returns the mount points that this process sees, those within others behind these (proc_pid_mountinfo(5)).
+fn mount_points() -> io::Result<Vec<PathBuf>> {
+    let points = fs::read_to_string("/proc/self/mountinfo")?;
+    let points = points.lines().filter_map(|line| line.split(' ').nth(4));
+    Ok(points.map(|point| unescaped(Path::new(point))).collect())
 }
 
 /// Lets go of the host's tree, and covers the root with the new tree, which is then this process's root, as it would
