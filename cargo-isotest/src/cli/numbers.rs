@@ -34,9 +34,10 @@ pub(super) fn build_jobs(text: &str) -> Result<OsString, String> {
     })
 }
 
-/// Parses a number of processes, of which there must be one.
+/// Parses a limit of processes, of which there must be one.
 pub(super) fn processes(text: &str) -> Result<u64, String> {
-    number(text, 1, u64::MAX)
+    // The bound is the kernel's, `PID_MAX_LIMIT` of its linux/threads.h.
+    number(text, 1, 4 << 20)
 }
 
 /// Parses a share of CPU time.
