@@ -14,14 +14,14 @@ use std::time::Duration;
 const CPU_APART: Duration = Duration::from_millis(1);
 const FAULTS_APART: u64 = 16;
 
+/// Least processor time by which it is known whether an attempt was in its cgroup: several times what the accounts may
+/// be apart.
+const CPU_TOLD: Duration = Duration::from_millis(10);
+
 /// Returns the reason why the attempt cannot have been in its cgroup all the time; `None` if it can.
 pub(crate) fn moved(usage: &Usage, children: &Children) -> Option<String> {
-    let time = |cpu: Cpu| cpu.user + cpu.system;
-    // Times of version 1 are counted in ticks.
-    let cpu =
-        usage.cpu.filter(|reading| reading.source == Source::CpuStat).map(|reading| time(reading.value));
-    if let (Some(inside), Some(all)) = (cpu, children.cpu.map(time))
-        && inside + inside / 100 + CPU_APART < all
+    if let Some([inside, all]) = times(usage, children)
+        && is_less(inside, all)
     {
         return Some(format!(
             "it left its cgroup, where {inside:.1?} of its {all:.1?} of processor time were counted"
@@ -33,6 +33,18 @@ pub(crate) fn moved(usage: &Usage, children: &Children) -> Option<String> {
         .then(|| format!("it left its cgroup, where {inside} of its {all} page faults were counted at most"))
 }
 
+/// Returns the processor time of an attempt in its cgroup, and of all of its processes, if both are exact. Times of
+/// version 1 are counted in ticks.
+fn times(usage: &Usage, children: &Children) -> Option<[Duration; 2]> {
+    let time = |cpu: Cpu| cpu.user + cpu.system;
+    let inside = usage.cpu.filter(|reading| reading.source == Source::CpuStat)?;
+    Some([time(inside.value), time(children.cpu?)])
+}
+
+fn is_less(inside: Duration, all: Duration) -> bool {
+    inside + inside / 100 + CPU_APART < all
+}
+
 const fn is_short(inside: u64, all: u64) -> bool {
     inside + inside / 100 + FAULTS_APART < all
 }
@@ -40,9 +52,13 @@ const fn is_short(inside: u64, all: u64) -> bool {
 /// Returns whether page faults are missing which the kernel may have counted and not added up yet. When it adds up
 /// those of every processor, as it does every two seconds, it forgets how many came to the first ones meanwhile, and
 /// later readers get the sum without them (`mem_cgroup_css_rstat_flush` in mm/memcontrol.c). Whoever was moved at the
-/// beginning has most of them elsewhere.
+/// beginning has most of them elsewhere, and of the processor time, too.
 pub(crate) fn may_be_behind(usage: &Usage, children: &Children) -> bool {
-    usage.faults_most.is_some_and(|inside| is_short(inside, children.faults) && inside > children.faults / 2)
+    let has_its_time =
+        || times(usage, children).is_some_and(|[inside, all]| all >= CPU_TOLD && !is_less(inside, all));
+    usage.faults_most.is_some_and(|inside| {
+        is_short(inside, children.faults) && (inside > children.faults / 2 || has_its_time())
+    })
 }
 
 #[cfg(test)]
@@ -80,11 +96,20 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_may_lack_less_than_half() {
-        let behind =
-            |inside, all| may_be_behind(&usage(20, Source::CpuStat, Some(inside)), &children(20, all));
-        assert!(behind(15_121, 15_930) && behind(160, 300));
-        assert!(!behind(15_900, 15_930) && !behind(140, 300));
+    fn a_sum_may_lack_less_than_half_or_any_part_of_what_has_its_processor_time() {
+        let behind = |source, [time, all_time]: [u64; 2], [inside, all]: [u64; 2]| {
+            may_be_behind(&usage(time, source, Some(inside)), &children(all_time, all))
+        };
+        let (exact, ticks) = (Source::CpuStat, Source::CpuAcct);
+        for faults in [[15_121, 15_930], [160, 300]] {
+            assert!(behind(ticks, [20, 20], faults) && behind(exact, [20, 20], faults));
+        }
+        let little = [752, 3327];
+        assert!(behind(exact, [20, 20], little), "its time was counted");
+        assert!(!behind(exact, [15, 20], little), "its time was not");
+        assert!(!behind(exact, [2, 2], little), "there is too little of it");
+        assert!(!behind(ticks, [20, 20], little), "nothing tells exactly");
+        assert!(!behind(exact, [20, 20], [15_900, 15_930]), "nothing is missing");
         assert!(!may_be_behind(&Usage::default(), &children(20, 300)));
     }
 
